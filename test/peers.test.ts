@@ -22,7 +22,7 @@ const PEERS: Record<string, (port: number) => string[]> = {
 };
 
 testBeside(
-  "nc, ncat, telnet, bash and linechat hear each other, line by line, and never themselves",
+  "nc, ncat, telnet, bash and linechat hear each other, never themselves, and leave after their last line",
   async () => {
     const server = await ServerProgram.start();
     const members = Object.entries(PEERS).map(([name, command]) => ({
@@ -35,40 +35,29 @@ testBeside(
       program.say(`hello from ${name}\n`);
       for (const other of members) if (other.name !== name) await other.program.printed(said(name));
     }
-    await server.join({ says: "hello from nobody\n" });
+    const listener = await server.join({ says: "hello from nobody\n" });
     for (const { name, program } of members) {
       await program.printed(said("nobody"));
       expect(program.stdout).not.toMatch(said(name));
     }
+    for (const { name, program } of members) {
+      if (name === "telnet") continue; // It drops what it has not read when its input ends.
+      const end = name === "bash" ? "\n" : ""; // `read` wants a line end.
+      program.say(`first of ${name}\nlast of ${name}${end}`);
+      program.endInput();
+      await listener.hears(`first of ${name}\nlast of ${name}\n`);
+      expect([name, await program.exited]).toEqual([name, 0]);
+    }
+    await server.members(2);
   },
   testWith("nc", "ncat", "telnet", "bash"),
 );
 
-for (const [name, command] of Object.entries(PEERS)) {
-  if (name === "telnet") continue; // It drops what it has not read when its input ends.
-  testBeside(
-    `${name} leaves at the end of its input, its last line relayed`,
-    async () => {
-      const server = await ServerProgram.start();
-      const listener = await server.join();
-      const program = new Program(command(server.port));
-      await server.members(2);
-      program.say(name === "bash" ? "first\nlast\n" : "first\nlast"); // `read` wants a line end.
-      program.endInput();
-      await listener.hears("first\nlast\n");
-      await server.members(1);
-      expect(await program.exited).toBe(0);
-    },
-    testWith(...(name === "linechat" ? [] : [name])),
-  );
-}
-
 testBeside(
-  "in a room with --names and --telnet, nc, ncat, telnet and client.ts say who they are, and talk",
+  "in a room with --names and --telnet, nc, ncat, client.ts and telnet on a terminal have names, and talk",
   async () => {
     const server = await ServerProgram.start("--names", "--telnet");
-    const peers = ["nc", "ncat", "telnet", "linechat"];
-    const members = peers.map((name) => {
+    const members = ["nc", "ncat", "linechat"].map((name) => {
       const command = PEERS[name]?.(server.port) ?? [];
       if (name === "linechat") command.push("--name", name);
       return { name, program: new Program(command) };
@@ -76,42 +65,30 @@ testBeside(
     for (const { program } of members) await program.printed("* say your name first");
     for (const { name, program } of members) if (name !== "linechat") program.say(`${name}\n`);
     await server.members(members.length);
-    for (const { name, program } of members) {
-      program.say("hello\n");
-      for (const other of members)
-        if (other.name !== name) await other.program.printed(`\n${name}: hello\n`);
-    }
-    for (const { name, program } of members) {
-      const heard = program.stdout.split("\n").filter((line) => line.includes(": hello"));
-      const others = peers.filter((other) => other !== name);
-      expect([name, heard]).toEqual([name, others.map((other) => `${other}: hello`)]);
-    }
-  },
-  testWith("nc", "ncat", "telnet"),
-);
-
-testBeside(
-  "telnet on a terminal shows what is said, also after Ctrl-C",
-  async () => {
-    const server = await ServerProgram.start("--names", "--telnet");
-    const bob = await server.connectNamed("bob");
-    const command = `telnet 127.0.0.1 ${server.port}`;
-    const terminal = await Tmux.start({ command, columns: 70 });
-    await terminal.shows("* say your name first (here: bob)");
-    await terminal.enter("alice", "hello");
-    await bob.hears("alice: hello\n");
+    const terminal = await Tmux.start({ command: `telnet 127.0.0.1 ${server.port}`, columns: 70 });
+    await terminal.shows("* say your name first (here: ");
+    await terminal.enter("alice");
+    await server.members(members.length + 1);
+    await terminal.enter("hello");
+    await members[0]?.program.printed("alice: hello\n");
     await terminal.press("C-c");
     await terminal.enter("after Ctrl-C");
-    await bob.hears("alice: after Ctrl-C\n");
-    bob.say("can you hear me?\n");
-    await terminal.shows("bob: can you hear me?");
+    for (const { name, program } of members) {
+      await program.printed("alice: after Ctrl-C\n");
+      program.say("hello\n");
+      await terminal.shows(`${name}: hello`);
+    }
     // Character by character, as soon as telnet is asked to be.
     await terminal.press("C-]");
     await terminal.enter("mode character", "one by one");
-    await bob.hears("alice: one by one\n");
-    expect(bob.text).toBe(
-      "* say your name first\nalice: hello\nalice: after Ctrl-C\nalice: one by one\n",
-    );
+    for (const { name, program } of members) {
+      await program.printed("alice: one by one\n");
+      const heard = program.stdout.split("\n").filter((line) => /^\w+: /.test(line));
+      const others = members.filter((other) => other.name !== name);
+      const hellos = others.map((other) => `${other.name}: hello`);
+      const typed = ["alice: hello", "alice: after Ctrl-C", ...hellos, "alice: one by one"];
+      expect([name, heard]).toEqual([name, typed]);
+    }
   },
-  testWith("telnet", "tmux"),
+  testWith("nc", "ncat", "telnet", "tmux"),
 );

@@ -2,10 +2,11 @@
 
 import type { Tmux } from "./terminal/tmux.ts";
 
-const CELL = { width: 8.43, height: 18 };
+const CELL = { width: 8, height: 18 };
 const MARGIN = 14;
 const TITLE_HEIGHT = 30;
 const GAP = 16;
+const FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
 const FOREGROUND = "#d6d9e0";
 const BACKGROUND = "#171a21";
 /** The colours of SGR 31 to 36 and 91 to 96. */
@@ -14,46 +15,39 @@ const COLOURS: Record<number, string> = {
   ...{ 91: "#ff8f98", 92: "#a8e08a", 93: "#f5d27e", 94: "#86bdff", 95: "#dc9cf7", 96: "#74d9e4" },
 };
 
-/** What a terminal shows. */
-export interface Screen {
-  title: string;
-  /** With SGR sequences. */
-  rows: string[];
-  cursor: { column: number; row: number };
-}
-
 /** How large a terminal is, in characters. */
 export interface Size {
   columns: number;
   rows: number;
 }
 
-/** What a terminal shows now. */
-export async function look(title: string, terminal: Tmux): Promise<Screen> {
-  return { title, rows: await terminal.colouredScreen(), cursor: await terminal.cursor() };
-}
-
-/** Returns the SVG. */
-export function draw(
+/**
+ * Returns the SVG.
+ *
+ * @param terminals by their titles, all of this size
+ * @param shown what stands in the picture for a row, which has SGR sequences
+ */
+export async function draw(
   caption: string,
-  { columns, rows: rowsShown }: Size,
-  screens: Screen[],
-): string {
+  { columns, rows }: Size,
+  terminals: Record<string, Tmux>,
+  shown: (row: string) => string,
+): Promise<string> {
   const width = columns * CELL.width + 2 * MARGIN;
-  const height = TITLE_HEIGHT + rowsShown * CELL.height + 2 * MARGIN;
-  const total = screens.length * (width + GAP) - GAP;
-  const windows = screens.map(({ title, rows, cursor }, index) => {
-    const lines = drawRows(rows);
-    const x = MARGIN + cursor.column * CELL.width;
-    const y = TITLE_HEIGHT + MARGIN + cursor.row * CELL.height;
-    return `<g transform="translate(${number(index * (width + GAP))} 0)">
-<rect width="${number(width)}" height="${height}" rx="8" fill="${BACKGROUND}"/>
-<text x="${number(width / 2)}" y="20" text-anchor="middle" fill="#8b93a5">${title}</text>
-<rect x="${number(x)}" y="${y}" width="${CELL.width}" height="${CELL.height}" fill="${FOREGROUND}" opacity="0.7"/>
-${lines.join("\n")}
-</g>`;
-  });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${number(total)} ${height}" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14">
+  const height = TITLE_HEIGHT + rows * CELL.height + 2 * MARGIN;
+  const windows: string[] = [];
+  for (const [title, terminal] of Object.entries(terminals)) {
+    const { column, row } = await terminal.cursor();
+    const x = MARGIN + column * CELL.width;
+    const y = TITLE_HEIGHT + MARGIN + row * CELL.height;
+    windows.push(`<g transform="translate(${windows.length * (width + GAP)} 0)">
+<rect width="${width}" height="${height}" rx="8" fill="${BACKGROUND}"/>
+<text x="${width / 2}" y="20" text-anchor="middle" fill="#8b93a5">${title}</text>
+<rect x="${x}" y="${y}" width="${CELL.width}" height="${CELL.height}" fill="${FOREGROUND}" opacity="0.7"/>
+${drawRows((await terminal.colouredScreen()).map(shown))}
+</g>`);
+  }
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${windows.length * (width + GAP) - GAP} ${height}" font-family="${FONT}" font-size="13.3">
 <title>${caption}</title>
 ${windows.join("\n")}
 </svg>
@@ -61,27 +55,21 @@ ${windows.join("\n")}
 }
 
 /** Each row as a text for each piece of one style, which goes on from row to row. */
-function drawRows(rows: string[]): string[] {
-  let [colour, dim] = [FOREGROUND, ""];
-  return rows.map((row, index) => {
+function drawRows(rows: readonly string[]): string {
+  let [colour, opacity] = [FOREGROUND, 1];
+  const texts = rows.map((row, index) => {
     const y = TITLE_HEIGHT + MARGIN + index * CELL.height + 14;
-    let column = 0;
-    let drawn = "";
-    for (const [at, piece] of row.split(/\x1b\[([\d;]*)m/).entries()) {
-      for (const code of at % 2 === 1 ? piece.split(";").map(Number) : []) {
+    let x = MARGIN;
+    return row.replace(/\x1b\[([\d;]*)m|[^\x1b]+/g, (piece, codes?: string) => {
+      for (const code of codes?.split(";").map(Number) ?? []) {
         colour = code === 0 || code === 39 ? FOREGROUND : (COLOURS[code] ?? colour);
-        if (code === 2) dim = ' opacity="0.6"';
-        if (code === 0 || code === 22) dim = "";
+        opacity = code === 2 ? 0.6 : code === 0 || code === 22 ? 1 : opacity;
       }
-      if (at % 2 === 1 || piece === "") continue;
-      const [x, width] = [MARGIN + column * CELL.width, piece.length * CELL.width].map(number);
-      drawn += `<text x="${x}" y="${y}" textLength="${width}" xml:space="preserve" fill="${colour}"${dim}>${Bun.escapeHTML(piece)}</text>`;
-      column += piece.length;
-    }
-    return drawn;
+      if (codes !== undefined) return "";
+      const [at, width] = [x, piece.length * CELL.width];
+      x += width;
+      return `<text x="${at}" y="${y}" textLength="${width}" xml:space="preserve" fill="${colour}" opacity="${opacity}">${Bun.escapeHTML(piece)}</text>`;
+    });
   });
-}
-
-function number(value: number): string {
-  return String(Math.round(value * 100) / 100);
+  return texts.join("\n");
 }

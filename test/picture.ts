@@ -6,10 +6,9 @@
 
 import { join } from "node:path";
 
-import { runCommand } from "../lib/program/command-line.ts";
-import { ROOT, ServerProgram } from "./harness.ts";
-import { draw, look, type Screen, type Size } from "./picture-svg.ts";
-import { endTerminals, Tmux } from "./terminal/tmux.ts";
+import { endingAll, ROOT, ServerProgram } from "./harness.ts";
+import { draw, type Size } from "./picture-svg.ts";
+import { Tmux } from "./terminal/tmux.ts";
 import { takePagePictures } from "./web/page-picture.ts";
 
 /** What a port looks like that nobody has to ask for. */
@@ -18,17 +17,9 @@ const PORT_SHOWN = "8080";
 const write = (file: string, picture: string | Uint8Array) =>
   Bun.write(join(ROOT, "test", file), picture);
 
-const command = {
-  name: "picture",
-  summary: "Makes the pictures in the README, with tmux and chromium.",
-  operands: [],
-  options: {},
-  examples: [["bun run picture", "all of them, test/*.svg and test/*.png"]],
-} as const;
-await runCommand(command, async () => {
+await endingAll(async () => {
   await write("picture.svg", await converse());
   await write("people.svg", await meet());
-  await endTerminals();
   for (const [scheme, png] of Object.entries(await takePagePictures()))
     await write(`page-${scheme}.png`, png);
 });
@@ -38,8 +29,7 @@ process.exit();
 async function converse(): Promise<string> {
   const size = { columns: 60, rows: 9 };
   const server = await ServerProgram.start();
-  const alice = await openShell(size);
-  const bob = await openShell(size);
+  const [alice, bob] = [await openShell(size), await openShell(size)];
   await enter(alice, server, "alice");
   await server.members(1);
   await enter(bob, server, "bob");
@@ -59,9 +49,7 @@ async function converse(): Promise<string> {
   await bob.shows(/did that hurt\?\nbob: and I can go on typ$/);
   await alice.type("not at a");
   await alice.shows(/alice: not at a$/);
-  const screens = [await look("alice", alice), await look("bob", bob)];
-  await Promise.all([mallory.end(), server.end()]);
-  return draw("Two terminals in conversation", size, shownAt(server, screens));
+  return draw("Two terminals in conversation", size, { alice, bob }, at(server));
 }
 
 /** A client and `nc` come into a room for people; returns the picture of them. */
@@ -83,7 +71,6 @@ async function meet(): Promise<string> {
   await dave.enter(`nc 127.0.0.1 ${server.port}`);
   await dave.shows("say your name first");
   await dave.enter("dave");
-  await dave.shows("end of history");
   await carol.shows("dave joined");
   await dave.shows("end of history");
   await dave.enter("alice: dave may have mine as well");
@@ -96,15 +83,12 @@ async function meet(): Promise<string> {
   await dave.shows("bob left");
   await carol.type("alice: then Saturday it");
   await carol.shows(/Saturday it$/);
-  const screens = [await look("carol", carol), await look("dave", dave)];
-  await Promise.all([alice.end(), bob.end(), server.end()]);
-  return draw("A client and nc in a room for people", size, shownAt(server, screens));
+  return draw("A client and nc in a room for people", size, { carol, dave }, at(server));
 }
 
-/** Screens as if the server were at a port that nobody has to ask for. */
-function shownAt(server: ServerProgram, screens: Screen[]): Screen[] {
-  const shown = (row: string) => row.replaceAll(String(server.port), PORT_SHOWN);
-  return screens.map((screen) => ({ ...screen, rows: screen.rows.map(shown) }));
+/** A row as if the server were at a port that nobody has to ask for. */
+function at({ port }: ServerProgram): (row: string) => string {
+  return (row) => row.replaceAll(String(port), PORT_SHOWN);
 }
 
 /** A shell that has a `bun`, however this one was started. */

@@ -4,8 +4,6 @@
 export interface Dialect {
   /** Written first by a connection that listens. */
   readonly greeting: string;
-  /** What is in the answer to the greeting, or to a new connection; empty when there is none. */
-  readonly welcome: string;
   /** Written first by a connection that only talks; undefined when one connection does both. */
   readonly talkerGreeting: string | undefined;
   /** Whether a talker hears its own lines. */
@@ -14,42 +12,40 @@ export interface Dialect {
   say(line: Buffer): Buffer;
   /** The bytes in which a receiver hears it; all of one length for lines of one length. */
   hear(line: Buffer): Buffer;
-  /** What the server may send between two lines, each ended by LF, and what is answered to it. */
-  readonly asides: Readonly<Record<string, string>>;
+  /** What the server may send between two lines, which nobody has to answer soon. */
+  readonly aside: string;
 }
 
+/** Of 4 bytes, as Redis is told. */
 const SUBJECT = "chat";
 
 /** Lines as they are: linechat, `ncat --broker`, a plain relay. */
 const plain: Dialect = {
   greeting: "",
-  welcome: "",
   talkerGreeting: undefined,
   echo: false,
   say: (line) => line,
   hear: (line) => line,
-  asides: {},
+  aside: "",
 };
 
 /** The text protocol of NATS; a line travels without its LF. */
 const nats: Dialect = {
   ...plain,
-  greeting: `CONNECT {"verbose":false,"pedantic":false,"echo":false}\r\nSUB ${SUBJECT} 1\r\nPING\r\n`,
-  welcome: "PONG\r\n",
+  greeting: `CONNECT {"verbose":false,"pedantic":false,"echo":false}\r\nSUB ${SUBJECT} 1\r\n`,
   say: (line) => wrap(`PUB ${SUBJECT} ${line.length - 1}\r\n`, line),
   hear: (line) => wrap(`MSG ${SUBJECT} 1 ${line.length - 1}\r\n`, line),
-  asides: { "PING\r\n": "PONG\r\n", "PONG\r\n": "" },
+  aside: "PING\r\n",
 };
 
 /** Redis publish/subscribe in RESP2, where who has subscribed cannot publish; a line travels without its LF. */
 const redis: Dialect = {
   ...plain,
   greeting: `SUBSCRIBE ${SUBJECT}\r\n`,
-  welcome: ":1\r\n",
   talkerGreeting: "CLIENT REPLY OFF\r\n",
   echo: true,
-  say: (line) => wrap(`*3\r\n$7\r\nPUBLISH\r\n${bulk(SUBJECT)}$${line.length - 1}\r\n`, line),
-  hear: (line) => wrap(`*3\r\n$7\r\nmessage\r\n${bulk(SUBJECT)}$${line.length - 1}\r\n`, line),
+  say: (line) => wrap(`*3\r\n$7\r\nPUBLISH\r\n$4\r\n${SUBJECT}\r\n$${line.length - 1}\r\n`, line),
+  hear: (line) => wrap(`*3\r\n$7\r\nmessage\r\n$4\r\n${SUBJECT}\r\n$${line.length - 1}\r\n`, line),
 };
 
 export const DIALECTS = { plain, nats, redis } as const;
@@ -57,8 +53,4 @@ export type DialectName = keyof typeof DIALECTS;
 
 function wrap(before: string, line: Buffer): Buffer {
   return Buffer.concat([Buffer.from(before), line.subarray(0, -1), Buffer.from("\r\n")]);
-}
-
-function bulk(text: string): string {
-  return `$${text.length}\r\n${text}\r\n`;
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { key, pem } from "../certificates.ts";
 import { Program, serverCommand } from "../harness.ts";
 import { freePort } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
@@ -16,15 +17,10 @@ export interface Peer {
   readonly needs?: { program: string; from: string };
   /** The most clients it is tried with, and why. */
   readonly clientsMax?: { count: number; reason: string };
-  readonly hasTls: boolean;
   /** What it is called with. */
-  command(port: number, tls: TlsFiles | undefined): string[];
-}
-
-/** Files in PEM. */
-interface TlsFiles {
-  cert: string;
-  key: string;
+  command(port: string): string[];
+  /** What is added for TLS, with two files in PEM. */
+  tls?(cert: string, key: string, port: string): string[];
 }
 
 /** The first is the one this is about. */
@@ -32,68 +28,56 @@ export const PEERS: readonly Peer[] = [
   {
     name: "linechat",
     dialect: "plain",
-    hasTls: true,
-    command: (port, tls) => [
-      ...serverCommand("--quiet", "--host", "127.0.0.1"),
-      ...(tls ? ["--tls-cert", tls.cert, "--tls-key", tls.key] : []),
-      String(port),
-    ],
+    command: (port) => serverCommand("--quiet", "--host", "127.0.0.1", port),
+    tls: (cert, key) => ["--tls-cert", cert, "--tls-key", key],
   },
   {
     name: "ncat --broker",
     dialect: "plain",
-    hasTls: true,
     needs: { program: "ncat", from: "package ncat or nmap" },
     clientsMax: { count: 1_001, reason: "ncat waits with select(), for 1,024 files at most" },
-    command: (port, tls) => [
-      ...["ncat", "--broker", "--listen", "--max-conns", "2000"],
-      ...(tls ? ["--ssl", "--ssl-cert", tls.cert, "--ssl-key", tls.key] : []),
-      ...["127.0.0.1", String(port)],
-    ],
+    command: (port) => ["ncat", "--broker", "-l", "--max-conns", "2000", "127.0.0.1", port],
+    tls: (cert, key) => ["--ssl", "--ssl-cert", cert, "--ssl-key", key],
   },
   {
     name: "nats-server",
     dialect: "nats",
-    hasTls: false,
     needs: { program: "nats-server", from: "package nats-server" },
-    command: (port) => ["nats-server", "-a", "127.0.0.1", "-p", String(port)],
+    command: (port) => ["nats-server", "-a", "127.0.0.1", "-p", port],
   },
   {
     name: "redis-server",
     dialect: "redis",
-    hasTls: true,
     needs: { program: "redis-server", from: "package redis-server" },
-    command: (port, tls) => [
+    command: (port) => [
       ...["redis-server", "--bind", "127.0.0.1", "--save", "", "--maxclients", "12000"],
-      ...(tls
-        ? [
-            ...["--port", "0", "--tls-port", String(port), "--tls-auth-clients", "no"],
-            ...["--tls-cert-file", tls.cert, "--tls-key-file", tls.key],
-            ...["--tls-ca-cert-file", tls.cert],
-          ]
-        : ["--port", String(port)]),
+      ...["--port", port],
+    ],
+    tls: (cert, key, port) => [
+      ...["--port", "0", "--tls-port", port, "--tls-auth-clients", "no"],
+      ...["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert],
     ],
   },
   {
     name: "Bun.listen relay",
     dialect: "plain",
-    hasTls: true,
-    command: (port, tls) => [
-      ...[process.execPath, join(import.meta.dir, "relay.ts"), String(port)],
-      ...(tls ? [tls.cert, tls.key] : []),
-    ],
+    command: (port) => [process.execPath, join(import.meta.dir, "relay.ts"), port],
+    tls: (cert, key) => [cert, key],
   },
 ];
 
 /**
  * Starts a peer on a free port.
  *
+ * @param tls whether it is to speak TLS only
  * @param cpu the processor it is to stay on, where the system allows
  * @throws {Error} with what it said, when it does not listen
  */
-export async function startPeer(peer: Peer, tls?: TlsFiles, cpu?: number) {
+export async function startPeer(peer: Peer, tls = false, cpu?: number) {
   const port = freePort();
-  const server = new Program(pinned(peer.command(port, tls), cpu));
+  const command = peer.command(`${port}`);
+  if (tls) command.push(...(peer.tls?.(pem("server"), key("server"), `${port}`) ?? []));
+  const server = new Program(pinned(command, cpu));
   const listens = () =>
     Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } }).then(
       (socket) => (socket.terminate(), true),

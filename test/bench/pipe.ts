@@ -15,9 +15,7 @@ import { runCommand } from "../../lib/program/command-line.ts";
 import { count, size } from "../../lib/program/option-values.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { formatSize } from "../../lib/program/units.ts";
-import { median } from "./report.ts";
 
-const CLIENT = join(import.meta.dir, "../../client.ts");
 const BLOCK = Buffer.from(`${"x".repeat(63)}\n`.repeat(1 << 13));
 /** What `cat` reads over and over: it stays in memory. */
 const FILE_BYTES = 64 << 20;
@@ -35,63 +33,56 @@ const command = {
   examples: [["bun run bench:pipe", "a gigabyte, medians of five"]],
 } as const;
 
-const SENDING = "sending, cat | X";
-/** Commands for bash, by what is measured; `$input` lists the files to read. */
-const PIPELINES: Record<string, (program: string) => string> = {
-  [SENDING]: (program) => `cat $input | ${program}`,
-  "receiving, X | cat": (program) => `${program} | cat > /dev/null`,
-  "receiving, X > /dev/null": (program) => `${program} > /dev/null`,
-};
-const PROGRAMS = {
-  nc: { sending: "nc -N", receiving: "nc -d" },
-  linechat: {
-    sending: `"$bun" "${CLIENT}" --send-only`,
-    receiving: `"$bun" "${CLIENT}" --recv-only`,
-  },
-};
+/** For bash: `$input` lists the files to read, and X is a program with its address. */
+const PIPELINES = ["cat $input | X", "X | cat > /dev/null", "X > /dev/null"];
+const CLIENT = `"${process.execPath}" "${join(import.meta.dir, "../../client.ts")}"`;
+const PROGRAMS = [
+  { name: "linechat", sending: `${CLIENT} --send-only`, receiving: `${CLIENT} --recv-only` },
+  { name: "nc", sending: "nc -N", receiving: "nc -d" },
+];
 
 await runCommand(command, async ({ rounds, size: bytes }) => {
   const folder = mkdtempSync(join(tmpdir(), "bench-pipe-"));
-  try {
-    const file = join(folder, "lines");
-    const fileBytes = Math.min(FILE_BYTES, bytes);
-    writeFileSync(file, Buffer.alloc(fileBytes, BLOCK));
-    const input = Array(Math.ceil(bytes / fileBytes)).fill(file);
-    const total = input.length * fileBytes;
-    const hasNc = Bun.which("nc") !== null;
-    if (!hasNc) console.error("nc is not installed: there is nothing to compare with");
-    console.log(`${formatSize(total)} in lines of 64 bytes, medians of ${rounds}`);
-    for (const [title, pipeline] of Object.entries(PIPELINES)) {
-      const isSource = title !== SENDING;
-      const run = async ({ sending, receiving }: typeof PROGRAMS.nc) =>
-        measure(pipeline(`${isSource ? receiving : sending} $at`), isSource, total, input);
-      const times = { nc: [] as number[], linechat: [] as number[] };
-      for (let round = 0; round < rounds; round++) {
-        if (hasNc) times.nc.push(await run(PROGRAMS.nc));
-        times.linechat.push(await run(PROGRAMS.linechat));
+  process.on("exit", () => rmSync(folder, { recursive: true }));
+  const file = join(folder, "lines");
+  const fileBytes = Math.min(FILE_BYTES, bytes);
+  writeFileSync(file, Buffer.alloc(fileBytes, BLOCK));
+  const input = Array<string>(Math.ceil(bytes / fileBytes)).fill(file);
+  const total = input.length * fileBytes;
+  const programs = PROGRAMS.filter(({ name }) => name !== "nc" || Bun.which(name));
+  console.log(`${formatSize(total)} in lines of 64 bytes, medians of ${rounds}`);
+  for (const pipeline of PIPELINES) {
+    const all = programs.map((program) => ({ ...program, times: [] as number[] }));
+    for (let round = 0; round < rounds; round++)
+      for (const { sending, receiving, times } of all) {
+        const isSource = pipeline.startsWith("X");
+        const shell = pipeline.replace("X", `${isSource ? receiving : sending} $at`);
+        times.push(await measure(shell, isSource ? total : 0, isSource ? 0 : total, input));
       }
-      const [nc, own] = [median(times.nc), median(times.linechat)];
-      const [ncMs, ownMs] = [nc, own].map((ms) => `${ms.toFixed(0).padStart(5)} ms`);
-      const ratio = hasNc ? `, nc ${ncMs}: ${(nc / own).toFixed(2)} times as fast` : "";
-      console.log(`${title.padEnd(25)} linechat ${ownMs}${ratio}`);
-    }
-  } finally {
-    rmSync(folder, { recursive: true });
+    const medians = all.map(({ name, times }) => {
+      const median = times.sort((one, other) => one - other)[rounds >> 1] ?? 0;
+      return `${name} ${median.toFixed(0)} ms`;
+    });
+    console.log(`${pipeline.padEnd(22)}${medians.join(", ")}`);
   }
-  process.exit(0);
+  process.exit();
 });
 
-/** Runs one pipeline against a server of its own; returns how long it took, in ms. */
+/**
+ * Runs one pipeline against a server of its own; returns how long it took, in ms.
+ *
+ * @param toSend bytes that the server sends before it half-closes
+ * @param toReceive bytes that have to come
+ */
 async function measure(
   pipeline: string,
-  isSource: boolean,
-  bytes: number,
+  toSend: number,
+  toReceive: number,
   input: readonly string[],
 ): Promise<number> {
-  let received = 0;
-  let left = isSource ? bytes : 0;
+  let [left, received] = [toSend, 0];
   const writeOn = (socket: Bun.Socket) => {
-    if (!isSource) return;
+    if (toSend === 0) return;
     for (let taken = 1; left > 0 && taken > 0; left -= taken)
       taken = Math.max(0, socket.write(BLOCK, 0, Math.min(left, BLOCK.length)));
     if (left === 0) socket.shutdown();
@@ -107,7 +98,7 @@ async function measure(
         received += chunk.length;
         release(chunk); // The less this end costs, the more the others have of the processors.
       },
-      end: (socket) => void (isSource || socket.shutdown()),
+      end: (socket) => socket.shutdown(),
       error() {},
     },
   });
@@ -116,11 +107,11 @@ async function measure(
   const shell = Bun.spawn(["bash", "-o", "pipefail", "-c", pipeline], {
     stdio: ["ignore", "inherit", "inherit"],
     timeout: RUN_MS,
-    env: { ...process.env, bun: process.execPath, input: input.join(" "), at },
+    env: { ...process.env, input: input.join(" "), at },
   });
   const code = await shell.exited;
   const ms = performance.now() - startMs;
-  if (code !== 0 || left > 0 || (!isSource && received !== bytes))
+  if (code !== 0 || left > 0 || received !== toReceive)
     throw new UserError(`exit code ${code}, ${left} bytes not sent, ${received} received`);
   return ms;
 }

@@ -2,18 +2,15 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 
-interface Usage {
-  /** Processor time of all its threads since it started, in ms. */
-  cpuMs: number;
-  /** Memory it has resident, in bytes. */
-  residentBytes: number;
-}
-
 /** A clock tick of /proc in ms: USER_HZ is 100 on every Linux there is. */
 const TICK_MS = 10;
 
-/** @throws {Error} when there is no such process */
-export function usageOf(pid: number): Usage {
+/**
+ * Returns the processor time of all threads of a process since it started, and its resident memory.
+ *
+ * @throws {Error} when there is no such process
+ */
+export function usageOf(pid: number) {
   const stat = read(pid, "stat");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [, residentKib] = /^VmRSS:\s+(\d+)/m.exec(read(pid, "status")) ?? [];

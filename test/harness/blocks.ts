@@ -1,6 +1,6 @@
 /** Runs what a README shows in a shell, as it stands but for its ports, and for the address of Redis. */
 
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { atEnd, newFolder, Program, ROOT } from "../harness.ts";
@@ -8,13 +8,21 @@ import { RedisServer } from "../redis/redis-server.ts";
 import { CERTIFICATE } from "../simulation/certificate.ts";
 import { freePort } from "./tools.ts";
 
+/** What blocks name, in the folder where they run. */
+const FILES = {
+  ...{ "phrase.txt": "open sesame\n", "app.log": "an error\n" },
+  ...{ "cert.pem": CERTIFICATE.cert, "key.pem": CERTIFICATE.key },
+};
+
+/** A block of a README, by the language that it is marked with. */
 export interface Block {
   readonly file: string;
   readonly language: string;
   readonly text: string;
 }
 
-export function blocksOf(file: string, markdown: string): Block[] {
+export function blocksOf(file: string): Block[] {
+  const markdown = readFileSync(join(ROOT, file), "utf8");
   return [...markdown.matchAll(/^```(\w*)\n([^]*?)^```/gm)].map(([, language = "", text = ""]) => ({
     ...{ file, language, text },
   }));
@@ -32,34 +40,29 @@ function commandsOf(text: string): string[] {
  */
 export async function runBlock({ text }: Block): Promise<void> {
   const run = await shell(text);
-  let server = commandsOf(text).some((command) => command.includes("server.ts"))
-    ? undefined
-    : await serve(run("bun server.ts 8080"));
+  const serve = async (command: string) => {
+    const started = run(command);
+    await started.printed(/listening on .*\n/, "stderr");
+    return started;
+  };
+  let server = text.includes("server.ts") ? undefined : await serve("bun server.ts 8080");
+  const joined = () => server?.stderr.match(/ joined /g)?.length ?? 0;
   let exported = "";
   for (const command of commandsOf(text)) {
     if (command.startsWith("export ")) exported += command;
     else if (command.includes("server.ts")) {
       await server?.end();
-      server = await serve(run(exported + command));
+      server = await serve(exported + command);
     } else if (/client\.ts|\bnc\b/.test(command)) {
-      const before = joinedOn(server);
+      const before = joined();
       run(exported + command);
-      await server?.until(`"${command}" to join`, () => joinedOn(server) > before);
+      await server?.until(`"${command}" to join`, () => joined() > before);
     } else {
       const program = run(exported + command);
       program.endInput();
       if ((await program.exited) !== 0) throw new Error(`${command} says ${program.stderr}`);
     }
   }
-}
-
-async function serve(server: Program): Promise<Program> {
-  await server.printed(/listening on .*\n/, "stderr");
-  return server;
-}
-
-function joinedOn(server: Program | undefined): number {
-  return server?.stderr.match(/ joined /g)?.length ?? 0;
 }
 
 /** A folder with what blocks name, and what runs a command in it; all of that ends with the test. */
@@ -69,11 +72,10 @@ async function shell(text: string): Promise<(command: string) => Program> {
     symlinkSync(join(ROOT, name), join(folder, name));
   mkdirSync(join(folder, "bin"));
   symlinkSync(process.execPath, join(folder, "bin", "bun"));
-  const files = { "phrase.txt": "open sesame\n", "app.log": "an error\n", ...PEM };
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  for (const [name, content] of Object.entries(FILES)) writeFileSync(join(folder, name), content);
 
   const ports = new Map<string, number>();
-  const portFor = (port: string) => ports.getOrInsertComputed(port, () => freePort());
+  const portFor = (port: string) => `${ports.getOrInsertComputed(port, () => freePort())}`;
   const [, password] = /REDIS_PASSWORD=(\S+)/.exec(text) ?? [];
   const redis = text.includes("redis://")
     ? await RedisServer.start(...(password ? ["--requirepass", password] : []))
@@ -82,27 +84,22 @@ async function shell(text: string): Promise<(command: string) => Program> {
   return (command) => {
     const here = command
       .replace(/redis:\/\/[\d.]+/g, redis?.url ?? "$&")
-      .replace(/\b(8080|8081|8443)\b/g, (port) => `${portFor(port)}`);
+      .replace(/\b(8080|8081|8443)\b/g, portFor);
     const path = `PATH=${join(folder, "bin")}:${process.env["PATH"]}`;
     // In a group of its own, so that all that a pipe or a loop has started can be ended.
-    const program = new Program(["setsid", "env", "-C", folder, path, "bash", "-c", here], {
-      HOME: folder,
-    });
-    atEnd(() => endGroup(program.pid));
-    program.end = async () => {
-      endGroup(program.pid);
-      await program.exited;
-    };
-    return program;
+    const words = ["setsid", "env", "-C", folder, path, `HOME=${folder}`, "bash", "-c", here];
+    return new Group(words);
   };
 }
 
-const PEM = { "cert.pem": CERTIFICATE.cert, "key.pem": CERTIFICATE.key };
-
-function endGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has ended.
+/** A program that is ended with all that it has started. */
+class Group extends Program {
+  override async end(): Promise<void> {
+    try {
+      process.kill(-this.pid, "SIGKILL");
+    } catch {
+      // All of them have ended.
+    }
+    await super.end();
   }
 }
