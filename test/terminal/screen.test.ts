@@ -86,19 +86,6 @@ inTerminal("6 columns and 3 rows are enough, also while away", async () => {
   );
 });
 
-inTerminal("a window that is resized while lines arrive has no stray row", async () => {
-  const { bob, terminal } = await openRoom({ columns: 40, rows: 12 });
-  await terminal.type("half typed");
-  await terminal.shows("> half typed");
-  let said = 0;
-  const talk = setInterval(() => bob.say(`line ${said++}\n`), 2);
-  for (let turn = 0; turn < 12; turn++)
-    await terminal.resize(20 + ((turn * 17) % 45), 6 + ((turn * 5) % 11));
-  clearInterval(talk);
-  const lines = Array.from({ length: said }, (_, index) => `line ${index}`);
-  await terminal.historyBecomes(...lines, "> half typed");
-});
-
 inTerminal("made narrow and wide again, a window has no stale row", async () => {
   const { bob, terminal } = await openRoom({ columns: 80, rows: 24 });
   const said = Array.from({ length: 30 }, (_, index) => `bob: line ${index}`);
