@@ -16,10 +16,8 @@ import {
   type Peer,
   serverCommand,
   ServerProgram,
-  startClient,
   testBeside,
 } from "../harness.ts";
-import { Host } from "../harness/host.ts";
 import { besideWith } from "../harness/tools.ts";
 import { follow, pair } from "./follow.ts";
 
@@ -77,56 +75,39 @@ test.each<[readonly string[], string]>([
   }
 });
 
-testBeside(
-  "of a server that speaks HTTP is told what it is for, and no member is taken for one",
-  async () => {
-    const answer = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
-    for (const [before, why] of [
-      ["", "speaks HTTP; open it in a browser"],
-      ["bob: hi\n", "closed the connection before everything was sent"],
-    ]) {
-      const { guest, ended, receives, at } = await start();
-      guest.say(before + answer);
-      await receives(answer);
-      guest.endInput();
-      expect(await ended).toBe(`${at} ${why}`);
-    }
-  },
-);
-
-testBeside("a server that goes after everything was sent has all of it", async () => {
-  const { one, guest, noted, ended, send } = await start();
-  await send("everything\n");
-  one.endOutput();
-  expect(await guest.hearsAll()).toBe("everything\n");
-  guest.endInput();
-  expect([await ended, noted]).toEqual(["all went well", []]);
-});
-
-testBeside("one that goes before that has not, whether stdin has ended or not", async () => {
-  for (const hasEnded of [false, true]) {
-    const { one, guest, ended, at } = await start();
-    guest.pause();
+testBeside("a server that closes first has not received everything, or speaks HTTP", async () => {
+  const http = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+  const early = "closed the connection before everything was sent";
+  for (const [said, why] of [
+    [http, "speaks HTTP; open it in a browser"],
+    [`bob: hi\n${http}`, early], // Who has sent it is a member.
+    ["", early],
+  ] as const) {
+    const { one, guest, ended, receives, at } = await start();
+    guest.pause(); // It takes nothing.
+    guest.say(said);
+    await receives(said);
     void one.write(Buffer.alloc(64 << 20, "x"));
-    if (hasEnded) one.endOutput();
+    one.endOutput();
     guest.endInput();
-    expect(await ended).toBe(`${at} closed the connection before everything was sent`);
+    expect(await ended).toBe(`${at} ${why}`);
   }
 });
 
 for (const reconnects of [false, true])
   describe(`when asked for a name (reconnects: ${reconnects}), a client`, () => {
-    for (const [how, name, before, answer, after] of [
-      ["with one sends it, then its lines", "alice", "", "alice\n", "alice: hello\n"],
-      ["that has sent a line has sent it", "alice", "alice: hi\n", "", "alice: hello\n"],
-      ["without one sends its first line as it comes", "", "", "", "alice\nhello\n"],
+    for (const [how, name, before, asked, answer, after] of [
+      ["with one sends it, then its lines", "alice", "", ASK, "alice\n", "alice: hello\n"],
+      ["that has sent a line has sent it", "alice", "alice: hi\n", ASK, "", "alice: hello\n"],
+      ["without one sends its first line as it comes", "", "", ASK, "", "alice\nhello\n"],
+      ["by another line is not asked", "alice", "", `bob: hi\n${ASK}`, "", "alice: hello\n"],
     ] as const)
       testBeside(how, async () => {
         const { one, guest, send, receives } = await start({ name }, reconnects);
         if (before) await send(before);
         await guest.hears(before);
-        for (const part of [ASK.slice(0, 7), ASK.slice(7)]) await guest.sayAll(part);
-        await receives(ASK);
+        for (const part of [asked.slice(0, 7), asked.slice(7)]) await guest.sayAll(part);
+        await receives(asked);
         await send(after);
         one.endOutput();
         expect(await guest.hearsAll()).toBe(before + answer + after);
@@ -146,65 +127,38 @@ for (const reconnects of [false, true])
       guest.say(ASK);
       expect(await ended).toBe("the room asks for a name; give one with --name");
     });
-
-    testBeside("is asked by the first line alone", async () => {
-      const { guest, receives } = await start({ sends: false }, reconnects);
-      guest.say(`bob: hi\n${ASK}bob: bye\n`);
-      await receives(`bob: hi\n${ASK}bob: bye\n`);
-      guest.say("bob: really\n");
-      await receives("bob: really\n");
-      expect(guest.text).toBe("");
-    });
   });
 
 for (const kind of ["TCP", "a Unix socket", "TLS"]) {
   const testHere = kind === "TLS" ? besideWith("openssl") : testBeside;
   testHere(`over ${kind}, a flood ends with what the server says`, async () => {
-    const path = join(newFolder(), "room");
-    const isUnix = kind === "a Unix socket";
-    const overTls = kind === "TLS";
-    const server = await ServerProgram.run(
-      serverCommand(
-        ...["--pass-file", newFile("phrase", "right\n"), "--max-line", "1K", "--max-clients", "1"],
-        ...(overTls ? ["--tls-cert", pem("server"), "--tls-key", key("server")] : []),
-        ...(isUnix ? ["--unix", path] : ["--host", "127.0.0.1", "0"]),
-      ),
-    );
-    const tls = overTls ? { ca: readFileSync(pem("ca"), "utf8") } : undefined;
-    const place = isUnix ? { unix: path } : { host: "localhost", port: server.port };
-    const enter = async (phrase: string) => {
-      const how = { ...place, tls, passPhrase: Buffer.from(phrase) };
-      const part = { sends: true, name: "" };
-      return follow(new OneConnection(await openConnection(how), part, () => {}));
+    const unix = kind === "a Unix socket" ? join(newFolder(), "room") : undefined;
+    const tls = kind === "TLS" ? ["--tls-cert", pem("server"), "--tls-key", key("server")] : [];
+    const phrase = newFile("phrase", "right\n");
+    const limits = ["--pass-file", phrase, "--max-line", "1K", "--max-clients", "1"];
+    const where = unix ? ["--unix", unix] : ["--host", "127.0.0.1", "0"];
+    const server = await ServerProgram.run(serverCommand(...limits, ...tls, ...where));
+    const enter = async (words: string) => {
+      const connection = await openConnection({
+        ...(unix ? { unix } : { host: "localhost", port: server.port }),
+        tls: tls.length > 0 ? { ca: readFileSync(pem("ca"), "utf8") } : undefined,
+        passPhrase: Buffer.from(words),
+      });
+      return follow(new OneConnection(connection, { sends: true, name: "" }, () => {}));
     };
-    const members = (count: number) =>
-      server.until(
-        "it to notice",
-        () => server.count(/ joined /) - server.count(/ left /) === count,
-      );
     /** Several times, as it depends on which end is faster. */
-    const flood = async (reason: string, phrase: string, count: number, first = "short\n") => {
+    const flood = async (reason: string, words: string, here: number, first = "short\n") => {
       for (let round = 0; round < 3; round++) {
-        const { ended, send } = await enter(phrase);
+        const { ended, send } = await enter(words);
         void send(first).then(() => send(FLOOD));
         expect(await ended).toBe(`the server says: ${reason}`);
-        await members(count);
+        await server.members(here);
       }
     };
-    await flood("wrong pass phrase (see --pass-file)", "wrong", 0);
     await flood("line longer than 1024 bytes", "right", 0, `short\n${"x".repeat(2000)}\n`);
+    await flood("wrong pass phrase (see --pass-file)", "wrong", 0);
     await enter("right");
-    await members(1);
+    await server.members(1);
     await flood("room is full", "right", 1);
   });
 }
-
-testBeside("a refusal is printed as it came, and is the reason on stderr", async () => {
-  const host = await Host.open();
-  const client = startClient(host.port);
-  const guest = await host.guest();
-  guest.say(FULL);
-  guest.endInput();
-  const stderr = "linechat-client: the server says: room is full\n";
-  expect([await client.exited, client.stdout, client.stderr]).toEqual([1, FULL, stderr]);
-});
