@@ -118,7 +118,7 @@ testBeside(
     expect(noted).toEqual([
       ...[`connected to ${at}`, `${at} closed the connection`],
       ...["a line was cut off; its rest is not sent", "the line that was being received is lost"],
-      ...["no luck", expect.stringMatching(`^reconnected to ${at} after \\d s$`)],
+      ...["no luck", expect.stringContaining(`reconnected to ${at} after `)],
     ]);
     expect([shown.filter((activity) => activity === "connecting").length, lostMs]).toEqual([
       3,

@@ -8,8 +8,22 @@ import { DISCONNECTS, REFUSALS } from "../../lib/program/server-messages.ts";
 import { forSeeds } from "../harness/seeds.ts";
 import type { Random } from "../simulation/random.ts";
 
+const TOO_LONG = disconnectOf(`* ${DISCONNECTS.lineLongerThan("12")}`);
 const REFUSED = disconnectOf(`* ${REFUSALS.roomIsFull}`);
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
+
+test("lines come out whole, wherever the chunks are cut", () => {
+  const sent = "one\n\ntwo\nthree";
+  for (let cut = 0; cut <= sent.length; cut++) {
+    const lines = new WholeLines();
+    const chunks = [sent.slice(0, cut), sent.slice(cut)];
+    const runs = chunks.map((chunk) => text(lines.push(Buffer.from(chunk))) ?? "");
+    for (const run of runs) expect(run).toMatch(/^$|\n$/);
+    expect([runs.join(""), text(lines.end()), lines.end()]).toEqual([
+      ...["one\n\ntwo\n", "three", undefined],
+    ]);
+  }
+});
 
 test("a line that is too long to be kept is passed on in parts", () => {
   const lines = new WholeLines();
@@ -26,17 +40,16 @@ function take(outgoing: Outgoing, bytesMax = Infinity): string {
   return taken;
 }
 
-test("after a refusal what was sent is sent again, up to 8 MiB", () => {
-  for (const [bytes, ...expected] of [
-    [8 << 20, "what was sent is sent again", 8 << 20, 0],
-    [(8 << 20) + 1, "what was sent before that is lost", 0, 1],
-  ] as const) {
-    const outgoing = new Outgoing();
-    outgoing.add(Buffer.alloc(bytes, "\n"));
-    take(outgoing);
-    const loss = outgoing.lost(REFUSED);
-    expect([loss, outgoing.pending.length, outgoing.lostLines]).toEqual(expected);
-  }
+test.each([
+  ["8 MiB are sent again", 8 << 20, REFUSED, "what was sent is sent again", 0],
+  ["more is lost", (8 << 20) + 1, REFUSED, "what was sent before that is lost", 1],
+  ["a line is lost", 1, TOO_LONG, "what was sent before that is lost", 1],
+] as const)("after a message of the server, %s", (_, bytes, disconnect, loss, lostLines) => {
+  const outgoing = new Outgoing();
+  outgoing.add(Buffer.alloc(bytes, "\n"));
+  take(outgoing);
+  expect([outgoing.lost(disconnect), outgoing.lostLines]).toEqual([loss, lostLines]);
+  expect(outgoing.pending.length).toBe(lostLines > 0 ? 0 : bytes);
 });
 
 /** One simulated life: connections until all was taken, and what a server has received. */
