@@ -17,7 +17,6 @@ interface How {
   dial?: (openHere: () => Promise<SocketConnection>) => Promise<SocketConnection>;
   tries?: ReconnectOptions["tries"];
   sends?: boolean;
-  name?: string;
   /** Called at each wait for the next try; by default, ends it. */
   onWait?: (skip: () => void) => void;
 }
@@ -127,34 +126,25 @@ testBeside(
   },
 );
 
-testBeside("what comes before it has joined is passed on with what shows that", async () => {
-  const { host, receives, seen } = await converse({ name: "ann" });
-  const guest = await host.guest();
-  guest.say("* say your name first (here: bob)\n");
-  await guest.hears("ann\n");
-  guest.say("bob: before\n* end of history\n");
-  await receives("* say your name first (here: bob)\nbob: before\n* end of history\n");
-  expect(seen.pieces).toBe(1);
-});
+testBeside(
+  "a person is connected again after having joined, by a key if idle, or never",
+  async () => {
+    const early = await converse({ tries: "once joined" });
+    await early.isDismissed("* room is full\n");
+    expect(await early.ended).toBe("the server says: room is full");
+    const never = await converse({ tries: "never" });
+    await never.isDismissed("bob: hi\n");
+    expect(await never.ended).toBe(`${never.at} closed the connection before everything was sent`);
 
-testBeside("a person that was idle is back only when a key asks for it", async () => {
-  const { promise: waits, resolve: onWait } = Promise.withResolvers<() => void>();
-  const person = await converse({ tries: "once joined", onWait });
-  await person.isDismissed("bob: hi\n* idle for 5m\n");
-  const skip = await waits;
-  expect([person.shown.at(-1), person.lostMs]).toEqual(["not connected", [2000]]);
-  skip();
-  await person.joins("bob: hi again\n");
-});
-
-testBeside("a person is connected again only after having joined, or never", async () => {
-  const early = await converse({ tries: "once joined" });
-  await early.isDismissed("* room is full\n");
-  expect(await early.ended).toBe("the server says: room is full");
-  const never = await converse({ tries: "never" });
-  await never.isDismissed("bob: hi\n");
-  expect(await never.ended).toBe(`${never.at} closed the connection before everything was sent`);
-});
+    const { promise: waits, resolve: onWait } = Promise.withResolvers<() => void>();
+    const idle = await converse({ tries: "once joined", onWait });
+    await idle.isDismissed("bob: hi\n* idle for 5m\n");
+    const skip = await waits;
+    expect([idle.shown.at(-1), idle.lostMs]).toEqual(["not connected", [2000]]);
+    skip();
+    await idle.joins("bob: hi again\n");
+  },
+);
 
 describe("after the end of stdin, when all is sent,", () => {
   for (const [how, tries, waits, end] of [

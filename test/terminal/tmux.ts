@@ -30,8 +30,8 @@ export class Tmux {
   readonly #tmux: Bun.Subprocess<"pipe", "pipe", "inherit">;
   /** What waits for the answers to the commands that were given. */
   readonly #asked: ((answer: string[], isError: boolean) => void)[] = [];
-  /** What programs have written since somebody asked for it, a byte to a character. */
-  #output: string | undefined;
+  /** What programs have written since `output` was called, a byte to a character. */
+  #output = "";
   #changeCount = 0;
 
   static async start(options: TmuxOptions): Promise<Tmux> {
@@ -40,7 +40,7 @@ export class Tmux {
     const tmux = new Tmux([
       ...["set", "-g", "status", "off", ";", "set", "-g", "history-limit", "20000", ";"],
       ...["set", "-g", "escape-time", "0", ";", "new-session", ...size, "-c", ROOT, command, ";"],
-      ...["set", "-g", "window-size", "manual"],
+      ...["set", "-g", "window-size", "manual", ";", "set", "-g", "destroy-unattached", "on"],
     ]);
     open.add(tmux);
     atEnd(() => tmux.end());
@@ -111,7 +111,7 @@ export class Tmux {
   /** From now on, what the programs write to this terminal; given again and again. */
   output(): () => string {
     this.#output = "";
-    return () => this.#output ?? "";
+    return () => this.#output;
   }
 
   /** What tmux knows of it, by its formats: `#{pane_title}`. */
@@ -138,7 +138,7 @@ export class Tmux {
   /** Waits until this was written, in this order, since `output` was called. */
   outputs(...parts: string[]): Promise<void> {
     const pattern = new RegExp(parts.map((part) => RegExp.escape(part)).join("[^]*"));
-    return this.#until(pattern, async () => [this.#output ?? ""]);
+    return this.#until(pattern, async () => [this.#output]);
   }
 
   async cursor(): Promise<{ column: number; row: number }> {
@@ -154,8 +154,7 @@ export class Tmux {
   /** Closes it as if its window was closed. */
   async end(): Promise<void> {
     if (!open.delete(this)) return;
-    // By a program of its own, whatever has become of the other one.
-    await Bun.spawn(["tmux", "-S", this.#socket, "kill-server"], { stderr: "ignore" }).exited;
+    void this.#tmux.stdin.end(); // Nobody is there then: see `destroy-unattached`.
     await this.#tmux.exited;
     rmSync(this.#socket, { force: true });
   }
@@ -206,11 +205,9 @@ export class Tmux {
   }
 
   #notice(line: string): void {
-    const [, written] = /^%output %\d+ (.*)$/.exec(line) ?? [];
-    if (written !== undefined && this.#output !== undefined)
-      this.#output += written.replace(/\\(\d{3})/g, (_, octal: string) =>
-        String.fromCharCode(Number.parseInt(octal, 8)),
-      );
+    const [, written = ""] = /^%output %\d+ (.*)$/.exec(line) ?? [];
+    const byteOf = (octal: string) => String.fromCharCode(Number.parseInt(octal.slice(1), 8));
+    this.#output += written.replace(/\\\d{3}/g, byteOf);
     this.#changeCount++;
     this.#changes.changed();
   }
