@@ -67,8 +67,8 @@ testBeside("--recv-only leaves stdin alone, --send-only prints nothing", async (
   receiving.endInput();
   const sending = startClient(server.port, "--send-only");
   await server.members(3);
-  peer.say("hello\n");
-  await receiving.printed("hello\n");
+  peer.say("* hello\n");
+  await receiving.printed("* hello\n");
   sending.say("sent\n");
   sending.endInput();
   expect([await sending.exited, sending.stdout, sending.stderr]).toEqual([0, "", ""]);

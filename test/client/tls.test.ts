@@ -23,6 +23,7 @@ const read = (path: string) => readFileSync(path, "utf8");
 const pair = (name: string) => ({ cert: read(pem(name)), key: read(key(name)) });
 
 const HERE = { host: "127.0.0.1", port: 0 };
+const FLOOD = Buffer.alloc(8 << 20, "x");
 const OPENSSL_SPEAK = /ssl|alert|routines|[A-Z]{4,}_/i;
 
 /** Connects by the name localhost, and trusts the CA. */
@@ -200,18 +201,21 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const)
     });
   });
 
-test("every end that linechat's own server makes is in order", async () => {
-  const server = await listen({ ...HERE, tls: pair("server"), lineBytesMax: 100, clientsMax: 1 });
+test.each(["TLS", "TCP"])("over %s, the server ends in order, also amid a flood", async (over) => {
+  const tls = over === "TLS" ? pair("server") : undefined;
+  const server = await listen({ ...HERE, tls, lineBytesMax: 100, clientsMax: 1 });
+  const join = () => connectTls(server.port, undefined, tls ? {} : { tls });
   const inOrder = (received: string) => ({ received, end: "in order" });
-  const member = await connectTls(server.port);
-  const surplus = await connectTls(server.port);
+  const member = await join();
+  const surplus = await join();
+  void surplus.write(FLOOD);
   expect(await readAll(surplus)).toEqual(inOrder("* room is full\n"));
-  void member.write("x".repeat(1000));
+  void member.write(FLOOD);
   expect(await readAll(member)).toEqual(inOrder("* line longer than 100 bytes\n"));
-  const halfClosed = await connectTls(server.port);
+  const halfClosed = await join();
   halfClosed.endOutput();
   expect(await readAll(halfClosed)).toEqual(inOrder(""));
-  const last = await connectTls(server.port);
+  const last = await join();
   await eventually("the last to join", () => server.size === 1);
   const stopped = server.stop();
   expect(await readAll(last)).toEqual(inOrder(""));

@@ -92,9 +92,6 @@ test.each([
   ["анна", "bob: Анна, привет", "bob: анналы"],
   ["李雷", "bob: 李雷你好|bob: 问李雷吧", "bob: 李"],
   ["철수", "bob: 철수는 어디|bob:철수", "bob: 철"],
-  ["ann", "bob: 请ann看", "bob: 请annа看"],
-  ["علي", "bob: علي!", "bob: السلام عليكم"],
-  ["c++", "bob: c++ is here", "bob: c+"],
   ["a.c", "bob: a.c", "bob: abc"],
   ["", "", "bob: hi"],
 ])("%j is mentioned in %j, and not in %j", (name, lines, others) => {

@@ -162,26 +162,20 @@ inTerminal("the terminal is left as it was, and pastes are marked until then", a
     new Terminal({ name: "", time: false, bell: "none" });
     process.stdin.on("data", () => { throw new Error("a bug"); });`;
   const crashing = `"${process.execPath}" "${newFile("crash.ts", crash)}"`;
-  const ways: [leave: (terminal: Tmux, pid: number) => unknown, command?: string][] = [
-    [(terminal) => terminal.press("C-c")],
-    [(terminal) => terminal.press("C-d")],
-    [(_, pid) => process.kill(pid, "SIGTERM")],
-    [(terminal) => terminal.type("x"), crashing],
-  ];
-  const modes = ways.map(async ([leave, command = clientAt(port, '--quiet --name ""')]) => {
-    const run = `sh -c 'echo pid $$; exec ${command}'`;
+  const client = clientAt(port, '--quiet --name ""');
+  const ways = { "C-c": client, "C-d": client, x: crashing };
+  const checks = Object.entries(ways).map(async ([key, command]) => {
     const flags = "grep -h flags /proc/$$/fdinfo/[012]";
-    const terminal = await Tmux.start({ command: `read _; ${run}; ${flags}; ${REPORT}` });
+    const terminal = await Tmux.start({ command: `read _; ${command}; ${flags}; ${REPORT}` });
     const output = terminal.output();
     await terminal.press("Enter");
     await terminal.shows(/^>$/m);
-    const [, pid] = /pid (\d+)/.exec((await terminal.screen()).join("\n")) ?? [];
-    await leave(terminal, Number(pid));
+    await terminal.press(key);
     // Its descriptors without O_NONBLOCK, which is 04000.
     await terminal.shows(/(flags:\s+(\d*[0-3]\d{3}|0?\d{1,3})\n){3}exit \d+ icanon/);
-    return output().match(/\x1b\[\?2004[hl]/g);
+    expect(output().match(/\x1b\[\?2004[hl]/g)).toEqual(["\x1b[?2004h", "\x1b[?2004l"]);
   });
-  for (const mode of modes) expect(await mode).toEqual(["\x1b[?2004h", "\x1b[?2004l"]);
+  await Promise.all(checks);
 });
 
 withCertificates("the name is that of the certificate; another is told not to count", async () => {
