@@ -121,17 +121,11 @@ for (const [options, code] of [
   ["--reconnect --quiet", 141],
 ] as const)
   testBeside(`with "${options}" it ends at its next write when its reader has gone`, async () => {
-    const server = await ServerProgram.start();
-    const talker = await server.join();
-    const client = `"$0" client.ts ${options} 127.0.0.1 ${server.port}`;
-    const program = shell(`${client} | head -n 1; echo "exit \${PIPESTATUS[0]}"`);
-    await server.members(2);
-    talker.say("ready\n");
+    const command = '@ | head -n 1; echo "exit ${PIPESTATUS[0]}"';
+    const { program, guest } = await play(command, options);
+    guest.say("ready\n");
     await program.printed("ready\n");
-    while (!program.stdout.includes("exit")) {
-      talker.say("more\n");
-      await Bun.sleep(10);
-    }
+    for (; !program.stdout.includes("exit"); await Bun.sleep(10)) guest.say("more\n");
     expect([program.stdout, program.stderr]).toEqual([`ready\nexit ${code}\n`, ""]);
   });
 
@@ -196,7 +190,6 @@ testBeside("what cannot be read or written is told in a line", async () => {
       [`${at} </tmp`, `${NO_STDIN}: illegal operation on a directory`],
       [`--recv-only ${at} >/dev/full`, full],
       ["--help >/dev/full", full],
-      ["--version >/dev/full", full],
       ["--help 1</dev/null", "cannot write to stdout: bad file descriptor"],
     ].map(async ([words, message]) => {
       const client = shell(`exec "$0" client.ts ${words}`);

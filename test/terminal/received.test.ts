@@ -59,7 +59,6 @@ test("whatever comes in, no control gets out but LF and TAB", () => {
 test.each([
   ["2026-11-25T14:05:00", "2026-11-25T14:15:00", ""],
   ["2026-11-25T14:05:00", "2026-11-25T14:15:01", "— 14:15 —\n"],
-  ["2026-11-25T23:59:59", "2026-11-26T00:00:00", "— Thursday, 26 November 2026 —\n"],
   ["2026-11-25T09:00:00", "2027-11-25T09:00:00", "— Thursday, 25 November 2027 —\n"],
   ["2026-11-25T14:05:00", "2026-11-25T13:05:00", ""], // By a clock that was set back.
 ])("lines after %s, at %s, have the mark %j before them, once", (last, now, mark) => {

@@ -47,7 +47,7 @@ inTerminal("in a flood as fast as it is taken, a key shows within a little of it
 });
 
 inTerminal("in a line of a million characters, a key costs as much as in any", async () => {
-  const { terminal } = await openRoom({ around: (client) => `exec ${client.trim()}` });
+  const { terminal } = await openRoom({ around: (client) => `exec ${client}` });
   await terminal.paste(`${"0123456789".repeat(100_000)}end`);
   await terminal.shows(/789end$/);
   const pid = Number(await terminal.display("#{pane_pid}"));

@@ -13,7 +13,7 @@ import {
   openRoom,
   openServer,
   openTerminal,
-  REPORT,
+  reported,
 } from "./room.ts";
 import { Tmux } from "./tmux.ts";
 
@@ -40,7 +40,8 @@ inTerminal("names have colours, server messages are dim, and mentions bold", asy
 });
 
 inTerminal("a dumb terminal gets plain lines, is safe as well, and has commands", async () => {
-  const options = { client: "--name alice", environment: "TERM=dumb", columns: 80, rows: 24 };
+  const around = (client: string) => reported(`TERM=dumb ${client}`);
+  const options = { client: "--name alice", around, columns: 80, rows: 24 };
   const { bob, server, terminal } = await openRoom(options);
   const output = terminal.output();
   bob.say("bob: hi\x1b[2J\n");
@@ -62,8 +63,9 @@ inTerminal("a dumb terminal gets plain lines, is safe as well, and has commands"
 });
 
 inTerminal("Tab completes names, /help shows the keys, NO_COLOR has effect", async () => {
-  const options = { client: "--quiet --name al", environment: "NO_COLOR=1" };
-  const { bob, terminal } = await openRoom({ ...options, columns: 80, rows: 24 });
+  const around = (client: string) => reported(`NO_COLOR=1 ${client}`);
+  const options = { client: "--quiet --name al", around, columns: 80, rows: 24 };
+  const { bob, terminal } = await openRoom(options);
   bob.say("bobby: hi\nbob: hi\n* notice\n");
   await terminal.shows("* notice\nal:");
   await terminal.type("hi bo");
@@ -128,7 +130,7 @@ inTerminal("Ctrl-Z gives the terminal back, fg takes it again", async () => {
 
 inTerminal("where nothing wakes it, Ctrl-Z changes nothing; it ends with its window", async () => {
   const words = newFile("stderr", "");
-  const around = (client: string) => `exec ${client.trim()} 2>"${words}"`;
+  const around = (client: string) => `exec ${client} 2>"${words}"`;
   const { server, bob, terminal } = await openRoom({ around });
   await terminal.type("half typed");
   await terminal.shows("> half typed");
@@ -166,7 +168,7 @@ inTerminal("the terminal is left as it was, and pastes are marked until then", a
   const ways = { "C-c": client, "C-d": client, x: crashing };
   const checks = Object.entries(ways).map(async ([key, command]) => {
     const flags = "grep -h flags /proc/$$/fdinfo/[012]";
-    const terminal = await Tmux.start({ command: `read _; ${command}; ${flags}; ${REPORT}` });
+    const terminal = await Tmux.start({ command: `read _; ${command}; ${reported(flags)}` });
     const output = terminal.output();
     await terminal.press("Enter");
     await terminal.shows(/^>$/m);
