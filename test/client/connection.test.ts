@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 
 import { openConnection } from "../../lib/client/connect.ts";
 import { endAfterEach } from "../harness.ts";
+import { eventually } from "../harness/watched.ts";
 import { pair } from "./follow.ts";
 
 endAfterEach();
@@ -28,14 +29,17 @@ test("writes that overlap go out whole and in order, text as UTF-8, and none aft
   expect(taken).toEqual(parts.map((part) => Buffer.byteLength(part)));
 });
 
-test("writes that wait when the connection is lost return false, and read says why", async () => {
+test("writes that wait when the connection is lost return false, and reads say why", async () => {
   const { here, there } = await pair();
   there.pause();
   const begun = Promise.withResolvers<number>();
   const writes = [here.write("x".repeat(16 * MIB), begun.resolve), here.write("y")];
   await begun.promise;
+  there.say("last words\n");
+  await eventually("it to come", () => here.hasReceived);
   there.reset();
   expect(await Promise.all(writes)).toEqual([false, false]);
+  expect(Buffer.from((await here.read()) ?? []).toString()).toBe("last words\n");
   const lost = `lost the connection to ${here.address}: reset by the server`;
   await expect(here.read()).rejects.toMatchObject({ message: lost, code: "ECONNRESET" });
   expect(await here.write("z")).toBe(false);
