@@ -180,28 +180,20 @@ inTerminal("the terminal is left as it was, and pastes are marked until then", a
   await Promise.all(checks);
 });
 
-withCertificates("the name is that of the certificate; another is told not to count", async () => {
-  const shown = (owner: string) =>
-    `--tls-cert ${pem(owner)} --tls-key ${key(owner)} --tls-ca ${pem("ca")}`;
-  const server = await ServerProgram.start("--names", ...shown("server").split(" "));
-  for (const [name, prompt] of [
-    ["", /^connected to [^]*\nclient:$/m],
-    ["--name bob", /^a room with --names calls you client, as[^]*\nconnected to [^]*\nbob:$/m],
+withCertificates("it is named by the certificate, or the login name", async () => {
+  const own = ["--tls-cert", pem("server"), "--tls-key", key("server")];
+  const server = await ServerProgram.start(...own);
+  const shown = `--tls-cert ${pem("client")} --tls-key ${key("client")}`;
+  const told = /^a room with --names calls you client, as[^]*\nconnected to [^]*\nbob:$/m;
+  for (const [user, options, prompt] of [
+    ["USER=ann", "", /^ann:$/m],
+    ["USER='Ann of Green Gables'", "", /^>$/m],
+    ["-u USER -u LOGNAME", "", /^\w+:$/m], // By id(1).
+    ["USER=ann", shown, /^client:$/m],
+    ["USER=ann", `${shown} --name bob`, told],
   ] as const) {
-    const client = clientAt(server.port, `--tls ${shown("client")} ${name}`);
-    await (await Tmux.start({ command: `env USER=ann ${client}` })).shows(prompt);
-  }
-});
-
-inTerminal("the name is the login name, if that can be a name", async () => {
-  const { port } = await openServer();
-  for (const [user, prompt] of [
-    ["USER=ann", /^ann:$/m],
-    ["USER='Ann of Green Gables'", /^>$/m],
-    ["-u USER -u LOGNAME", /^\w+:$/m], // By id(1).
-  ] as const) {
-    const terminal = await Tmux.start({ command: `env ${user} ${clientAt(port, "--quiet")}` });
-    await terminal.shows(prompt);
+    const client = clientAt(server.port, `--tls --tls-ca ${pem("ca")} ${options}`);
+    await (await Tmux.start({ command: `env ${user} ${client}` })).shows(prompt);
   }
 });
 
