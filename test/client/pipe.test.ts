@@ -94,24 +94,21 @@ for (const options of ["", "--reconnect"]) {
     expect(guest.heard.equals(Buffer.concat(Array(blocks).fill(LINES)))).toBe(true);
   });
 
-  testBeside(
-    `a slow stdout does not, and all comes out, also after stdin (${options})`,
-    async () => {
-      const fifo = new Fifo();
-      const { program: client, guest } = await play(`exec @ >"${fifo.path}"`, options);
-      const taken = guest.sayAll(Buffer.concat(Array(100).fill(LINES)));
-      let text = "";
-      while (text.length < 50 * MIB) text += await fifo.reads("\n");
-      expect(client.memoryBytes()).toBeLessThan(100e6);
-      client.endInput();
-      await guest.endOfInput();
-      while (text.length < 100 * MIB) text += await fifo.reads("\n");
-      expect(await taken).toBe(true);
-      guest.endInput();
-      expect([await fifo.reads(), await client.exited]).toEqual(["", 0]);
-      expect(text === LINES.toString().repeat(100)).toBe(true);
-    },
-  );
+  testBeside(`a slow stdout does not, and all comes out (${options})`, async () => {
+    const fifo = new Fifo();
+    const { program: client, guest } = await play(`exec @ >"${fifo.path}"`, options);
+    const taken = guest.sayAll(Buffer.concat(Array(100).fill(LINES)));
+    let text = "";
+    while (text.length < 50 * MIB) text += await fifo.reads("\n");
+    expect(client.memoryBytes()).toBeLessThan(100e6);
+    client.endInput();
+    await guest.endOfInput();
+    while (text.length < 100 * MIB) text += await fifo.reads("\n");
+    expect(await taken).toBe(true);
+    guest.endInput();
+    expect([await fifo.reads(), await client.exited]).toEqual(["", 0]);
+    expect(text === LINES.toString().repeat(100)).toBe(true);
+  });
 }
 
 for (const [options, code] of [
@@ -150,20 +147,17 @@ for (const [signal, code, isRead] of [
   ["SIGINT", 130, true],
   ["SIGHUP", 129, true],
 ] as const)
-  testBeside(
-    `${signal} ends it at once amid floods in and out, with a reader: ${isRead}`,
-    async () => {
-      const out = isRead ? "" : `>"${new Fifo().path}"`;
-      const { program: client, guest } = await play(`exec @ ${out}`);
-      guest.say(Buffer.alloc(4 * MIB, "0123456789abcde\n"));
-      client.say("still here\n");
-      await guest.hears("still here\n");
-      guest.pause();
-      client.say("\n".repeat(8 * MIB));
-      client.kill(signal);
-      expect([await client.exited, client.stderr]).toEqual([code, ""]);
-    },
-  );
+  testBeside(`${signal} ends it at once amid floods, with a reader: ${isRead}`, async () => {
+    const out = isRead ? "" : `>"${new Fifo().path}"`;
+    const { program: client, guest } = await play(`exec @ ${out}`);
+    guest.say(Buffer.alloc(4 * MIB, "0123456789abcde\n"));
+    client.say("still here\n");
+    await guest.hears("still here\n");
+    guest.pause();
+    client.say("\n".repeat(8 * MIB));
+    client.kill(signal);
+    expect([await client.exited, client.stderr]).toEqual([code, ""]);
+  });
 
 testBeside("it leaves pipes in blocking mode, which others share", async () => {
   const command = "cat | { echo pid $BASHPID; exec @; } 2>&1 | cat";

@@ -12,10 +12,8 @@ import { inTerminal, openHosted, openRoom } from "./room.ts";
 endAfterEach();
 
 test.each<[text: string, columns: number, rows: string[], widths: number[]]>([
-  ["", 5, [""], [0]],
   ["abcde", 5, ["abcde"], [5]],
   ["abcdef", 5, ["abcde", "f"], [5, 1]],
-  ["   ab cd", 4, ["   a", "b cd"], [4, 4]],
   ["漢字漢", 5, ["漢字", "漢"], [4, 2]],
   ["e\u0301\u0302bc", 2, ["e\u0301\u0302b", "c"], [2, 1]],
   ["x\u1112\u1161\u11aby", 3, ["x\u1112\u1161\u11ab", "y"], [3, 1]],
