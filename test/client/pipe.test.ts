@@ -111,35 +111,30 @@ for (const options of ["", "--reconnect"]) {
   });
 }
 
-for (const [options, code] of [
-  ["--recv-only", 0],
+for (const [options, end, code] of [
+  ["--recv-only", "", 0],
   // As every filter, and not because of its input, which goes on.
-  ["", 141],
-  ["--reconnect --quiet", 141],
+  ["", "", 141],
+  ["--reconnect --quiet", "", 141],
+  // When all is sent, only the end tells whether all has arrived.
+  ["", "endInput", 0],
+  ["", "reset", 1],
 ] as const)
-  testBeside(`with "${options}" it ends at its next write when its reader has gone`, async () => {
+  testBeside(`when its reader has gone it ends with ${code} (${options}${end})`, async () => {
     const command = '@ | head -n 1; echo "exit ${PIPESTATUS[0]}"';
     const { program, guest } = await play(command, options);
+    if (end) program.endInput();
+    if (end) await guest.endOfInput();
     guest.say("ready\n");
     await program.printed("ready\n");
-    for (; !program.stdout.includes("exit"); await Bun.sleep(10)) guest.say("more\n");
-    expect([program.stdout, program.stderr]).toEqual([`ready\nexit ${code}\n`, ""]);
+    guest.say("more\n");
+    if (end) guest[end]();
+    // It ends at its next write.
+    for (; !end && !program.stdout.includes("exit"); await Bun.sleep(10)) guest.say("more\n");
+    await program.printed(`exit ${code}\n`);
+    expect(program.stdout).toBe(`ready\nexit ${code}\n`);
+    expect(program.stderr).toMatch(code === 1 ? /reset by the server\n$/ : /^$/);
   });
-
-testBeside("without a reader, the end still tells whether all has arrived", async () => {
-  for (const code of [0, 1]) {
-    const { program, guest } = await play('{ @; echo "exit $?" >&2; } | head -n 1');
-    program.say("sent\n");
-    program.endInput();
-    expect(await guest.hearsAll()).toBe("sent\n");
-    guest.say("one\n");
-    await program.printed("one\n");
-    guest.say("two\n");
-    if (code === 0) guest.endInput();
-    else guest.reset();
-    await program.printed(`exit ${code}\n`, "stderr");
-  }
-});
 
 for (const [signal, code, isRead] of [
   ["SIGTERM", 143, false],

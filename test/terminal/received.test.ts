@@ -160,21 +160,17 @@ describe("with a clock of its own", () => {
        < bob: 2 | * end of history → bob: 2 | * end of history`,
     ],
     [
-      "in a room that talks all the time, lines are held back for a second at most",
+      "lines are held back for a second at most, and longer in a room that has a history",
       "",
       `joins
        ${busy.map((line) => `< ${line}\nms 111\n`).join("")}
        ms 2 → ${busy.join(" | ")}
-       < bob: 9 → bob: 9`,
-    ],
-    [
-      "in one that has a history, also for one that takes long, over a slow connection",
-      "",
-      `joins
-       < ${busy.join(" | ")} | * end of history → ${busy.join(" | ")} | * end of history
+       < bob: 9 → bob: 9
+       joins
+       < bob: 9 | * end of history
        joins
        ${busy.map((line) => `< ${line}\nms 250\n`).join("")}
-       < bob: 9 | * end of history → bob: 9 | * end of history`,
+       < bob: 9 | bob: 10 | * end of history → bob: 10 | * end of history`,
     ],
     [
       "after a loss only what was missed is shown, and own lines stand behind it",
