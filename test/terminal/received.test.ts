@@ -5,13 +5,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { askForName } from "../../lib/program/names.ts";
 import { People } from "../../lib/program/room-view.ts";
 import { type LineOptions, Received } from "../../lib/terminal/received.ts";
-import {
-  harmless,
-  inTime,
-  mentions,
-  nameColours,
-  senderOf,
-} from "../../lib/terminal/transcript.ts";
+import { harmless, mentions, nameColours, senderOf } from "../../lib/terminal/transcript.ts";
 import { forSeeds } from "../harness/seeds.ts";
 
 /** In a room with names. */
@@ -54,19 +48,6 @@ test("whatever comes in, no control gets out but LF and TAB", () => {
       expect(Buffer.from(shown).toString()).toBe(shown);
     }
   });
-});
-
-test.each([
-  ["2026-11-25T14:05:00", "2026-11-25T14:15:00", ""],
-  ["2026-11-25T14:05:00", "2026-11-25T14:15:01", "— 14:15 —\n"],
-  ["2026-11-25T09:00:00", "2027-11-25T09:00:00", "— Thursday, 25 November 2027 —\n"],
-  ["2026-11-25T14:05:00", "2026-11-25T13:05:00", ""], // By a clock that was set back.
-])("lines after %s, at %s, have the mark %j before them, once", (last, now, mark) => {
-  const shown = (isBeforeEach: boolean) =>
-    inTime("bob: one\n\nbob: two\n", new Date(now), new Date(last), isBeforeEach);
-  const time = now.slice(11, 16);
-  expect(shown(false)).toBe(`${mark}bob: one\n\nbob: two\n`);
-  expect(shown(true)).toBe(`${time} bob: one\n${time} \n${time} bob: two\n`);
 });
 
 test("names have six colours, and twelve if COLORFGBG tells of a dark background", () => {
@@ -200,13 +181,19 @@ describe("with a clock of its own", () => {
     ],
     ["otherwise the greeting is shown", "", `joins at once\n < ${GREETING} → ${GREETING}`],
     [
-      "times are shown, or no longer",
+      "another day and a long silence are marked, or the time is shown before each line",
       "",
-      `/time → 14:05 times are shown
-       < bob: 1 | bob: 2 → 14:05 bob: 1 | 14:05 bob: 2
-       /time → times are no longer shown
-       2026-11-26T00:00:00
-       send 4 → — Thursday, 26 November 2026 — | > 4`,
+      `2026-11-25T14:15:00
+       < bob: 1 → bob: 1
+       2026-11-25T14:25:01
+       < bob: 2 |  | bob: 3 → — 14:25 — | bob: 2 |  | bob: 3
+       2026-11-25T13:05:00
+       < bob: by a clock that was set back → bob: by a clock that was set back
+       2027-11-25T13:05:00
+       send 4 → — Thursday, 25 November 2027 — | > 4
+       /time → 13:05 times are shown
+       < bob: 5 |  | bob: 6 → 13:05 bob: 5 | 13:05  | 13:05 bob: 6
+       /time → times are no longer shown`,
     ],
     [
       "mentions ring the bell, once in two seconds",
