@@ -70,19 +70,17 @@ test.each<[what: string, chunks: string[], inputs: string[]]>([
   expect(inputsOf(...chunks.join(""))).toEqual(inputs);
 });
 
-test("half a second after ESC, or 50 ms after the end of a paste, what follows is no part", () => {
-  for (const [first, ms, then, inputs] of [
-    ["\x1b", 500, "b", ["key \x1b", "b"]],
-    [`${START}a${END}`, 50, "b", ["a", "b"]],
-  ] as const) {
-    const { keyboard, inputs: seen } = openKeyboard();
-    for (const character of first) keyboard.push(character);
-    jest.advanceTimersByTime(ms - 1);
-    expect(seen).toEqual([]);
-    jest.advanceTimersByTime(1);
-    keyboard.push(then);
-    expect(seen).toEqual([...inputs]);
-  }
+test.each([
+  ["half a second after ESC", "\x1b", 500, "key \x1b"],
+  ["50 ms after the end of a paste", `${START}a${END}`, 50, "a"],
+])("%s, what follows is no part of it", (_, first, ms, input) => {
+  const { keyboard, inputs } = openKeyboard();
+  for (const character of first) keyboard.push(character);
+  jest.advanceTimersByTime(ms - 1);
+  expect(inputs).toEqual([]);
+  jest.advanceTimersByTime(1);
+  keyboard.push("b");
+  expect(inputs).toEqual([input, "b"]);
 });
 
 test("a paste of 8 MB costs a moment, however it is cut", () => {
