@@ -11,6 +11,7 @@ import { follow, pair } from "./follow.ts";
 endAfterEach();
 
 const FULL = "* room is full\n";
+const HTTP = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
 const IDLE = "* idle for 5m\n";
 /** More than a connection takes that nobody reads. */
 const FLOOD = Buffer.alloc(16 << 20, "x");
@@ -44,37 +45,24 @@ test.each<[readonly string[], string]>([
   [[`bob${FULL}`], ""],
   [["* room is full"], ""],
   [[`* ${"room is full ".repeat(50)}\n`], ""],
+  [[HTTP], ""],
+  [[`bob: hi\n${HTTP}`], ""],
 ])("the last whole line that is received tells why it ends (%#)", async (parts, message) => {
   for (const how of ["endInput", "reset"] as const) {
     const { one, guest, seen, ended, receives, at } = await start();
     guest.pause();
     void one.write(FLOOD);
+    one.endOutput(); // That does not make it sent.
     for (const [n, part] of parts.entries()) {
       guest.say(part);
       await receives(parts.slice(0, n + 1).join(""));
     }
     guest[how]();
-    const early = `${at} closed the connection before everything was sent`;
-    const otherwise = how === "reset" ? `lost the connection to ${at}: reset by the server` : early;
-    expect(await ended).toBe(message ? `the server says: ${message}` : otherwise);
+    let why = `${at} closed the connection before everything was sent`;
+    if (parts[0] === HTTP) why = `${at} speaks HTTP; open it in a browser`;
+    if (how === "reset") why = `lost the connection to ${at}: reset by the server`;
+    expect(await ended).toBe(message ? `the server says: ${message}` : why);
     expect(seen.received).toBe(parts.join(""));
-  }
-});
-
-testBeside("what a server of HTTP sends is told, unless it is the line of a member", async () => {
-  const answer = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
-  for (const [before, why] of [
-    ["", "speaks HTTP; open it in a browser"],
-    ["bob: hi\n", "closed the connection before everything was sent"],
-  ] as const) {
-    const { one, guest, ended, receives, at } = await start();
-    guest.pause();
-    guest.say(before + answer);
-    await receives(answer);
-    void one.write(FLOOD);
-    one.endOutput(); // That does not make it sent.
-    guest.endInput();
-    expect(await ended).toBe(`${at} ${why}`);
   }
 });
 

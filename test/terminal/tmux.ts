@@ -88,13 +88,15 @@ export class Tmux {
   }
 
   /** The rows on the screen, without spaces at their ends and empty rows at the bottom. */
-  async screen(): Promise<string[]> {
-    return rowsOf(await this.#run("capture-pane", "-p"));
+  async screen(...options: string[]): Promise<string[]> {
+    const rows = await this.#run("capture-pane", "-p", ...options);
+    const text = rows.map((row) => row.trimEnd()).join("\n");
+    return text.trimEnd().split("\n");
   }
 
   /** The screen with its colours, as SGR sequences. */
-  async colouredScreen(): Promise<string[]> {
-    return rowsOf(await this.#run("capture-pane", "-p", "-e"));
+  colouredScreen(): Promise<string[]> {
+    return this.screen("-e");
   }
 
   /** Whether text on the screen has a style, by its number of SGR: 1 is bold, 2 is dim. */
@@ -104,8 +106,8 @@ export class Tmux {
   }
 
   /** All lines since the start, those that were wrapped in one piece. */
-  async history(): Promise<string[]> {
-    return rowsOf(await this.#run("capture-pane", "-p", "-J", "-S", "-"));
+  history(): Promise<string[]> {
+    return this.screen("-J", "-S", "-");
   }
 
   /** From now on, what the programs write to this terminal; given again and again. */
@@ -211,12 +213,4 @@ export class Tmux {
     this.#changeCount++;
     this.#changes.changed();
   }
-}
-
-function rowsOf(screen: readonly string[]): string[] {
-  return screen
-    .map((row) => row.trimEnd())
-    .join("\n")
-    .trimEnd()
-    .split("\n");
 }
