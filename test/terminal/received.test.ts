@@ -83,7 +83,7 @@ test.each([
  * A script of what happens at 14:05: steps, and behind `→` what each has shown. Behind `<` are lines
  * that come at once, behind `send` is one of the user's. Returns the script as it went.
  */
-function play(script: string, own: string, bell: LineOptions["bell"] = "name"): string {
+function play(script: string, own = "al", bell: LineOptions["bell"] = "name"): string {
   let shown = "";
   const show = (lines: string) => (shown += lines);
   const people = new People(own);
@@ -117,10 +117,9 @@ describe("with a clock of its own", () => {
 
   const busy = Array.from({ length: 9 }, (_, turn) => `bob: ${turn}`);
 
-  test.each<[what: string, own: string, script: string]>([
+  test.each<[what: string, script: string]>([
     [
       "up to the mark all is history: without times and bell, nor need its senders be here",
-      "al",
       `/time → 14:05 times are shown
        joins
        < bob: 1
@@ -130,7 +129,6 @@ describe("with a clock of its own", () => {
     ],
     [
       "without a mark, what comes at once is shown a moment later, and is none",
-      "",
       `joins
        ms 300
        < bob: 0 → bob: 0
@@ -142,7 +140,6 @@ describe("with a clock of its own", () => {
     ],
     [
       "lines are held back for a second at most, and longer in a room that has a history",
-      "",
       `joins
        ${busy.map((line) => `< ${line}\nms 111\n`).join("")}
        ms 2 → ${busy.join(" | ")}
@@ -155,7 +152,6 @@ describe("with a clock of its own", () => {
     ],
     [
       "after a loss only what was missed is shown, and own lines stand behind it",
-      "al",
       `joins
        < bob: 1 | * end of history → bob: 1 | * end of history
        send hi → al: hi
@@ -171,7 +167,6 @@ describe("with a clock of its own", () => {
     ],
     [
       "the greeting tells who is here if the client has sent the name, behind the history",
-      "al",
       `joins at once
        < ${GREETING} | bob: hi → 2 here: al (you), bob | bob: hi
        < ${GREETING} → ${GREETING}
@@ -179,10 +174,8 @@ describe("with a clock of its own", () => {
        < ${GREETING} | ann: 1
        < * end of history | bob: 2 → ann: 1 | * end of history | bob: 2 | 2 here: al (you), bob`,
     ],
-    ["otherwise the greeting is shown", "", `joins at once\n < ${GREETING} → ${GREETING}`],
     [
       "another day and a long silence are marked, or the time is shown before each line",
-      "",
       `2026-11-25T14:15:00
        < bob: 1 → bob: 1
        2026-11-25T14:25:01
@@ -190,25 +183,28 @@ describe("with a clock of its own", () => {
        2026-11-25T13:05:00
        < bob: by a clock that was set back → bob: by a clock that was set back
        2027-11-25T13:05:00
-       send 4 → — Thursday, 25 November 2027 — | > 4
+       send 4 → — Thursday, 25 November 2027 — | al: 4
        /time → 13:05 times are shown
        < bob: 5 |  | bob: 6 → 13:05 bob: 5 | 13:05  | 13:05 bob: 6
        /time → times are no longer shown`,
     ],
     [
       "mentions ring the bell, once in two seconds",
-      "al",
       `< bob: pal → bob: pal
        < bob: al! | al? → (bell) bob: al! | al?
        < bob: al! → bob: al!
        ms 2000
        < bob: al! → (bell) bob: al!`,
     ],
-  ])("%s", (_what, own, script) => {
-    expect(play(script, own)).toBe(stepsOf(script).join("\n"));
+  ])("%s", (_what, script) => {
+    expect(play(script)).toBe(stepsOf(script).join("\n"));
   });
 
-  test("they do not if that is not wanted", () => {
-    expect(play("< bob: al!", "al", "none")).toBe("< bob: al! → bob: al!");
+  test("without a name the greeting is shown, and without the option no bell rings", () => {
+    for (const [script, own, bell] of [
+      [`joins at once\n< ${GREETING} → ${GREETING}`, "", "name"],
+      ["< bob: al! → bob: al!", "al", "none"],
+    ] as const)
+      expect(play(script, own, bell)).toBe(script);
   });
 });
