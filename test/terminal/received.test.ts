@@ -117,19 +117,14 @@ describe("with a clock of its own", () => {
 
   const busy = Array.from({ length: 9 }, (_, turn) => `bob: ${turn}`);
 
-  test.each<[what: string, script: string]>([
-    [
-      "up to the mark all is history: without times and bell, nor need its senders be here",
-      `/time → 14:05 times are shown
+  const stories = {
+    "up to the mark all is history, without times and bell": `/time → 14:05 times are shown
        joins
        < bob: 1
        < al! | * end of history | ann: 5 →       bob: 1 |       al! |       * end of history | 14:05 ann: 5
        /who → 14:05 here, as far as is known: al (you), ann
        < bob: al! → 14:05 (bell) bob: al!`,
-    ],
-    [
-      "without a mark, what comes at once is shown a moment later, and is none",
-      `joins
+    "without a mark, what comes at once is shown a moment later, and is none": `joins
        ms 300
        < bob: 0 → bob: 0
        joins
@@ -137,10 +132,7 @@ describe("with a clock of its own", () => {
        ms 299
        ms 1 → bob: 1
        < bob: 2 | * end of history → bob: 2 | * end of history`,
-    ],
-    [
-      "lines are held back for a second at most, and longer in a room that has a history",
-      `joins
+    "lines are held back for a second at most, and longer in a room that has a history": `joins
        ${busy.map((line) => `< ${line}\nms 111\n`).join("")}
        ms 2 → ${busy.join(" | ")}
        < bob: 9 → bob: 9
@@ -149,10 +141,7 @@ describe("with a clock of its own", () => {
        joins
        ${busy.map((line) => `< ${line}\nms 250\n`).join("")}
        < bob: 9 | bob: 10 | * end of history → bob: 10 | * end of history`,
-    ],
-    [
-      "after a loss only what was missed is shown, and own lines stand behind it",
-      `joins
+    "after a loss only what was missed is shown, and own lines stand behind it": `joins
        < bob: 1 | * end of history → bob: 1 | * end of history
        send hi → al: hi
        < bob: 2 → bob: 2
@@ -164,19 +153,13 @@ describe("with a clock of its own", () => {
        < * end of history → bob: 3 | * end of history | al: again
        joins
        < bob: 2 | bob: 3 | al: again | * end of history`,
-    ],
-    [
-      "the greeting tells who is here if the client has sent the name, behind the history",
-      `joins at once
+    "the greeting tells who is here, behind the history": `joins at once
        < ${GREETING} | bob: hi → 2 here: al (you), bob | bob: hi
        < ${GREETING} → ${GREETING}
        joins
        < ${GREETING} | ann: 1
        < * end of history | bob: 2 → ann: 1 | * end of history | bob: 2 | 2 here: al (you), bob`,
-    ],
-    [
-      "another day and a long silence are marked, or the time is shown before each line",
-      `2026-11-25T14:15:00
+    "another day and a long silence are marked, or each line has its time": `2026-11-25T14:15:00
        < bob: 1 → bob: 1
        2026-11-25T14:25:01
        < bob: 2 |  | bob: 3 → — 14:25 — | bob: 2 |  | bob: 3
@@ -187,16 +170,14 @@ describe("with a clock of its own", () => {
        /time → 13:05 times are shown
        < bob: 5 |  | bob: 6 → 13:05 bob: 5 | 13:05  | 13:05 bob: 6
        /time → times are no longer shown`,
-    ],
-    [
-      "mentions ring the bell, once in two seconds",
-      `< bob: pal → bob: pal
+    "mentions ring the bell, once in two seconds": `< bob: pal → bob: pal
        < bob: al! | al? → (bell) bob: al! | al?
        < bob: al! → bob: al!
        ms 2000
        < bob: al! → (bell) bob: al!`,
-    ],
-  ])("%s", (_what, script) => {
+  };
+
+  test.each(Object.entries(stories))("%s", (_what, script) => {
     expect(play(script)).toBe(stepsOf(script).join("\n"));
   });
 

@@ -31,7 +31,6 @@ test.each<[what: string, chunks: string[], inputs: string[]]>([
   ["an arrow in three chunks", ["\x1b", "[1;", "5Dx"], ["key \x1b[1;5D", "x"]],
   ["an arrow in application mode", ["\x1bOAx"], ["key \x1bOA", "x"]],
   ["Alt with a letter", ["\x1bb"], ["key \x1bb"]],
-  ["Alt with Backspace", ["\x1b\x7f"], ["key \x1b\x7f"]],
   ["Alt with an arrow, by ESC", ["\x1b\x1b", "[", "Dx"], ["key \x1b\x1b[D", "x"]],
   ["ESC, then Alt", ["\x1b\x1bb"], ["key \x1b", "key \x1bb"]],
   ["ESC, then Enter", ["\x1b\r"], ["key \x1b", "key \r"]],
@@ -182,7 +181,6 @@ test.each(["👩‍👩‍👧", "🇩🇪", "👍🏽", "1️⃣", "e\u0301\u03
 test.each([
   ["one two, |", "\x17", "one |"],
   ["see /etc/hosts|", "\x1b\x7f", "see /etc/|"],
-  ["one two, |", "\x1b\x7f", "one |"],
   ["one two, |", "\x1bb", "one |two, "],
   ["one|, two", "\x1bf", "one, two|"],
   ["one| two", "\x1bd", "one|"],
