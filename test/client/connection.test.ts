@@ -38,7 +38,7 @@ test("close sends what writes that overlap have, in order, and waits for the ser
   await here.close();
 });
 
-test("when the connection is lost, writes return false; lines end, and tell why", async () => {
+test.each(["read", "lines"])("of a lost connection %s has what came, then why", async (how) => {
   const { here, there } = await pair();
   there.pause();
   const begun = Promise.withResolvers<number>();
@@ -51,11 +51,12 @@ test("when the connection is lost, writes return false; lines end, and tell why"
   expect(await here.write("z")).toBe(false);
   const seen: string[] = [];
   const loop = async () => {
+    if (how === "read") seen.push(Buffer.from((await here.read()) ?? []).toString());
     for await (const line of here.lines()) seen.push(line);
   };
   const message = `lost the connection to ${here.address}: reset by the server`;
   await expect(loop()).rejects.toMatchObject({ name: "UserError", message, code: "ECONNRESET" });
-  expect(seen).toEqual(["one", "two"]);
+  expect(seen).toEqual(how === "read" ? ["one\ntwo\nunfini"] : ["one", "two"]);
 });
 
 test("a server that ends first is known for it, even if nobody has noticed yet", async () => {

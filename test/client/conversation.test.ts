@@ -41,7 +41,6 @@ test.each<[readonly string[], string]>([
   [["x", `\n${FULL}`], ""],
   [[`${IDLE}bob: hi\n`], ""],
   [[FULL, "bob"], ""],
-  [["bob: * room is full\n"], ""],
   [[`bob${FULL}`], ""],
   [["* room is full"], ""],
   [[`* ${"room is full ".repeat(50)}\n`], ""],

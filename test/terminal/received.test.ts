@@ -21,7 +21,6 @@ test.each<[what: string, line: string | Uint8Array, shown: string]>([
   ["CSI as a single byte", latin1("\x9b2J\n"), "<9B>2J\n"],
   ["a bidirectional override", "abc\u202edef\u202c\n", "abc<U+202E>def<U+202C>\n"],
   ["line and paragraph separators", "a\u2028b\u2029c\n", "a<U+2028>b<U+2029>c\n"],
-  ["an overlong ESC", latin1("\xc0\x9b[2J\n"), "<C0><9B>[2J\n"],
   ["half of a surrogate pair", latin1("\xed\xa0\x80\n"), "<ED><A0><80>\n"],
   ["invalid bytes amid valid characters", latin1("\xe6\xbc\xa2\xff\xc3\xa9\n"), "漢<FF>é\n"],
   // What is only text stays as it is.
@@ -69,7 +68,6 @@ test.each([
   ],
   ["zoë", "bob: ZOË?|bob: zoe\u0308?", "bob: zo"],
   ["zo", "bob: zo", "bob: zoë|bob: zoe\u0308"],
-  ["анна", "bob: Анна, привет", "bob: анналы"],
   ["李雷", "bob: 李雷你好|bob: 问李雷吧", "bob: 李"],
   ["철수", "bob: 철수는 어디|bob:철수", "bob: 철"],
   ["a.c", "bob: a.c", "bob: abc"],

@@ -15,7 +15,6 @@ test.each<[text: string, columns: number, rows: string[], widths: number[]]>([
   ["abcde", 5, ["abcde"], [5]],
   ["abcdef", 5, ["abcde", "f"], [5, 1]],
   ["漢字漢", 5, ["漢字", "漢"], [4, 2]],
-  ["e\u0301\u0302bc", 2, ["e\u0301\u0302b", "c"], [2, 1]],
   ["x\u1112\u1161\u11aby", 3, ["x\u1112\u1161\u11ab", "y"], [3, 1]],
   ["a\tb", 20, ["a       b"], [9]],
   ["\x1b[31mab cdef\x1b[39mg", 4, ["\x1b[31mab c", "def\x1b[39mg"], [4, 4]],

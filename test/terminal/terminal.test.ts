@@ -3,7 +3,7 @@
 import { expect } from "bun:test";
 
 import { key, pem } from "../certificates.ts";
-import { endAfterEach, newFile, ROOT, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFile, type Peer, ROOT, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { besideWith, testWith } from "../harness/tools.ts";
 import {
@@ -18,10 +18,6 @@ import {
 import { Tmux } from "./tmux.ts";
 
 endAfterEach();
-
-/** A server that asks for a name half a second late is taken for one that does not ask. */
-const aloneInTerminal = testWith("tmux");
-const withCertificates = besideWith("tmux", "openssl");
 
 inTerminal("names have colours, server messages are dim, and mentions bold", async () => {
   const { bob, terminal } = await openRoom({ client: "--quiet --name carol" });
@@ -181,7 +177,7 @@ inTerminal("the terminal is left as it was, and pastes are marked until then", a
   await Promise.all(checks);
 });
 
-withCertificates("it is named by the certificate, or the login name", async () => {
+besideWith("tmux", "openssl")("it is named by the certificate, or the login name", async () => {
   const own = ["--tls-cert", pem("server"), "--tls-key", key("server")];
   const server = await ServerProgram.start(...own);
   const shown = `--tls-cert ${pem("client")} --tls-key ${key("client")}`;
@@ -198,30 +194,25 @@ withCertificates("it is named by the certificate, or the login name", async () =
   }
 });
 
-aloneInTerminal("what waits is sent after a loss, and what was missed is shown", async () => {
+// Alone: a server that asks for a name half a second late is taken for one that does not ask.
+testWith("tmux")("what waits is sent after a loss, and what was missed is shown", async () => {
   const host = await Host.open();
-  const join = async (greeting: string, answer: string) => {
+  let isTaken = false;
+  /** Asks for a name, and refuses it while it is taken; returns the first connection that has it. */
+  const joins = async (): Promise<Peer> => {
     const guest = await host.guest();
-    for (const part of greeting.split("|")) guest.say(part);
+    for (const part of ["* say your name first (here:", " bob and 3 more)\n"]) guest.say(part);
     await guest.hears("alice\n");
-    guest.say(answer);
-    return guest;
-  };
-  const refuse = async () => {
-    const guest = await join(
-      "* say your name first (here: alice)\n",
-      "* the name alice is taken\n",
-    );
+    if (!isTaken) return guest;
+    guest.say("* the name alice is taken\n");
     guest.endInput();
     expect(await guest.hearsAll()).toBe("alice\n");
+    return joins();
   };
-  // A server asks at once: a client that is not asked for half a second takes itself for joined.
-  const joining = join(
-    "* say your name first (here:| bob and 3 more)\n",
-    "bob: before\n* end of history\nbob: hi\n",
-  );
+  const joining = joins();
   const terminal = await openTerminal(host.port, { client: "--name alice", columns: 70, rows: 24 });
   const first = await joining;
+  first.say("bob: before\n* end of history\nbob: hi\n");
   await terminal.shows("bob: hi");
   await terminal.enter("hello");
   await first.hears("alice: hello\n");
@@ -229,31 +220,30 @@ aloneInTerminal("what waits is sent after a loss, and what was missed is shown",
   first.say("* idle for 5m\n");
   first.endInput();
   await terminal.shows(/^not connected; Enter to try now\nalice:$/m);
+  isTaken = true;
+  const joiningAgain = joins();
   await terminal.press("Enter");
-  await refuse();
   await terminal.shows(/^retrying at \d\d:\d\d:\d\d; Enter to try now\nalice:$/m);
-  await terminal.enter("one", "two", "three", "four"); // It tries now.
-  await refuse();
+  await terminal.enter("one", "two", "three", "four");
   const waiting = "4 lines waiting to be sent";
   await terminal.shows(`${waiting}\nalice: two\nalice: three\nalice: four\nretrying at`);
   expect(await terminal.hasStyle("four", 2)).toBe(true);
   await terminal.enter("/quit");
   await terminal.shows(`${waiting}; Ctrl-C to quit without sending`);
-  const last = await join(
-    "* say your name first\n",
-    "bob: before\nbob: hi\nalice: hello\nbob: missed\n* end of history\nbob: now\n",
-  );
+  isTaken = false;
+  const last = await joiningAgain;
+  last.say("bob: before\nbob: hi\nalice: hello\nbob: missed\n* end of history\nbob: now\n");
   const sent = ["one", "two", "three", "four"].map((line) => `alice: ${line}`);
   expect(await last.hearsAll()).toBe(`alice\n${sent.join("\n")}\n`);
   last.endInput();
   await terminal.shows("exit 0 icanon");
   const rows = (await terminal.screen()).filter((row) => !/lost|reconnected/.test(row));
+  const here = "5 here: alice (you), bob and 3 more";
   expect(rows).toEqual([
     `connected to 127.0.0.1:${host.port}; /quit to leave, /help for help`,
-    ...["you are alice", "bob: before", "* end of history", "bob: hi"],
-    ...["5 here: alice (you), bob and 3 more", "alice: hello", "* idle for 5m"],
-    ...["the server says: idle for 5m", "the server says: the name alice is taken"],
-    ...["bob: missed", "* end of history", "bob: now"],
-    ...["here, as far as is known: alice (you), bob", ...sent, "exit 0 icanon"],
+    ...["you are alice", "bob: before", "* end of history", "bob: hi", here, "alice: hello"],
+    ...["* idle for 5m", "the server says: idle for 5m"],
+    "the server says: the name alice is taken",
+    ...["bob: missed", "* end of history", "bob: now", here, ...sent, "exit 0 icanon"],
   ]);
 });

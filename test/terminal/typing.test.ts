@@ -186,7 +186,6 @@ test.each([
   ["one| two", "\x1bd", "one|"],
   ["one |two", "\x15", "|two"],
   ["one |two", "\x0b", "one |"],
-  ["one |two", "\x01", "|one two"],
   ["one |two", "\x1b[F", "one two|"],
   ...["\x7f", "\x1b[D", "\x1b[C", "\x17", "\x1b[A", "\r", "\t", "\x1b", "\x00"].map((key) => [
     ...["|", key, "|"],
