@@ -1,7 +1,6 @@
 /** Finding the server: which address is tried when, one connection in all, and what stops that. */
 
 import { expect, spyOn, test } from "bun:test";
-import { join } from "node:path";
 
 import {
   connect,
@@ -11,7 +10,7 @@ import {
   isTlsAlert,
 } from "../../lib/client/connect.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
-import { endAfterEach, newFile, newFolder, ServerProgram } from "../harness.ts";
+import { endAfterEach, newFile, ServerProgram } from "../harness.ts";
 import { Host } from "../harness/host.ts";
 import { aloneOnNetwork, networkTest } from "../harness/network.ts";
 import { testWithIPv6 } from "../harness/tools.ts";
@@ -38,8 +37,7 @@ type Story = ("+a" | "+b" | "-a" | "-b" | "late")[];
 
 test.each<[string, number, Story, end: string, tried: string, closed: string]>([
   ["while one may still answer in its head start, no other is", LONG_MS, ["+a"], "a", "a", ""],
-  ["after one that refuses, the next is at once", LONG_MS, ["-a", "+b"], "b", "ab", ""],
-  ["when all refuse, the last failure is told", LONG_MS, ["-a", "-b"], "no b", "ab", ""],
+  ["once all have refused, the last failure is told", LONG_MS, ["-a", "-b"], "no b", "ab", ""],
   ["after its head start, beside one that hangs, the next is", 1, ["+b", "+a"], "b", "ab", "a"],
   ["one that answers late wins if the others do not answer", 1, ["-b", "+a"], "a", "ab", ""],
   ["once it is too late, nothing more is", 1, ["late", "+a"], "late", "a", "a"],
@@ -74,43 +72,34 @@ test("of several addresses, both families are tried in turns, beginning with the
   expect(inTurns(addresses)).toEqual(["::1", "10.0.0.1", "::2", "10.0.0.2", "::3"]);
 });
 
-testWithIPv6("connects to a name with two addresses are as many accepts, on either", async () => {
-  let accepted = 0;
-  const socket = { open: () => void accepted++, data() {} };
+testWithIPv6("localhost is either address, and a connect makes one connection", async () => {
+  let accepted = "";
   for (const hostname of ["::1", "127.0.0.1"]) {
+    const socket = { open: () => void (accepted += hostname), data() {} };
     using server = Bun.listen({ hostname, port: 0, socket });
-    for (let n = 0; n < 50; n++) {
-      const connection = await connect({ host: "localhost", port: server.port });
-      expect(connection.remoteAddress).toContain(hostname);
-      await connection.close(0);
-    }
+    const connection = await connect({ host: "localhost", port: server.port });
+    await connection.close(0);
   }
-  expect(accepted).toBe(100);
+  expect(accepted).toBe("::1127.0.0.1");
 });
 
-networkTest(
-  "a port to which only itself answers refuses it, and is free for a server",
-  async () => {
-    // With one port for all clients, it is the one that they connect to.
-    const script = `
+networkTest("a port to which only itself answers refuses it, and is left free", async () => {
+  // With one port for all clients, it is the one that they connect to.
+  const script = `
     echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range
     for host in 127.0.0.1 ::1; do "$0" client.ts --recv-only "$host" 40000; done
     exec "$0" server.ts 40000`;
-    const server = await ServerProgram.run(aloneOnNetwork("sh", "-c", script, process.execPath));
-    expect(server.journal.slice(0, 2)).toEqual([
-      "linechat-client: cannot connect to 127.0.0.1:40000: connection refused",
-      "linechat-client: cannot connect to [::1]:40000: connection refused",
-    ]);
-  },
-);
+  const server = await ServerProgram.run(aloneOnNetwork("sh", "-c", script, process.execPath));
+  expect(server.journal.slice(0, 2)).toEqual([
+    "linechat-client: cannot connect to 127.0.0.1:40000: connection refused",
+    "linechat-client: cannot connect to [::1]:40000: connection refused",
+  ]);
+});
 
 test("a place where no server is, or none can be, is named, with what is wrong", async () => {
   const host = await Host.open();
   host.close();
   const file = newFile("file", "");
-  const abandoned = join(newFolder(), "abandoned");
-  const abandon = `Bun.listen({ unix: "${abandoned}", socket: { data() {} } }); process.kill(process.pid, "SIGKILL");`;
-  Bun.spawnSync([process.execPath, "-e", abandon]);
   const at = { host: "127.0.0.1", port: 1 };
   const own = "invalid argument; a link-local address needs its interface, like fe80::1%eth0";
   for (const [options, why, permanent = false] of [
@@ -119,13 +108,8 @@ test("a place where no server is, or none can be, is named, with what is wrong",
     [{ host: "fe80::1", port: 1 }, own],
     [{ unix: `${file}.none` }, "no such file or directory"],
     [{ unix: file }, "it is not a socket", true],
-    [{ unix: join(file, "x") }, "not a directory"],
-    [{ unix: newFile("x".repeat(120), "") }, "it is not a socket", true],
-    [{ unix: abandoned }, "connection refused"],
     [{ ...at, port: 0 }, "port is a whole number from 1 to 65535, not 0", true],
-    [{ ...at, port: 65_536 }, "port is a whole number from 1 to 65535, not 65536", true],
     [{ ...at, answerMs: 0 }, "answerMs is a number from 1 on, not 0", true],
-    [{ ...at, answerMs: Number.NaN }, "answerMs is a number from 1 on, not NaN", true],
   ] as [ConnectOptions, string, boolean?][]) {
     const place = "unix" in options ? options.unix : `${options.host}:${options.port}`;
     const message = `cannot connect to ${place.replace("fe80::1", "[fe80::1]")}: ${why}`;

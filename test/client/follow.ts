@@ -17,11 +17,10 @@ export async function pair() {
 /** What is received, how it ends, and a way to send. */
 export function follow(conversation: Conversation) {
   const changes = new Watched();
-  const seen = { received: "", pieces: 0 };
+  const seen = { received: "" };
   const readAll = async () => {
     for (let bytes = await conversation.read(); bytes; bytes = await conversation.read()) {
       seen.received += Buffer.from(bytes).toString();
-      seen.pieces++;
       changes.changed();
     }
     return "all went well";

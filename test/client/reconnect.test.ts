@@ -14,18 +14,27 @@ import { follow } from "./follow.ts";
 endAfterEach();
 
 interface How {
-  dial?: (openHere: () => Promise<SocketConnection>) => Promise<SocketConnection>;
+  /** Which tries to connect come to nothing. */
+  fails?: (tries: number) => boolean;
+  failure?: UserError;
   tries?: ReconnectOptions["tries"];
   sends?: boolean;
-  name?: string;
   /** Called at each wait for the next try; by default, ends it. */
-  onWait?: (skip: () => void) => void;
+  onWait?: (skip: () => void, tries: number) => void;
 }
 
 /** A conversation with a host that never waits for the next try, and what it reports. */
-async function converse({ dial, tries = "always", onWait, ...part }: How = {}) {
+async function converse(how: How = {}) {
+  const { fails, failure = new UserError("no luck"), tries = "always", onWait, sends = true } = how;
   const host = await Host.open();
-  const openHere = () => openConnection({ host: "127.0.0.1", port: host.port });
+  const made: WeakRef<SocketConnection>[] = [];
+  let tried = 0;
+  const connect = async () => {
+    if (fails?.(++tried)) throw failure;
+    const connection = await openConnection({ host: "127.0.0.1", port: host.port });
+    made.push(new WeakRef(connection));
+    return connection;
+  };
   const noted: string[] = [];
   const shown: string[] = [];
   const lostMs: number[] = [];
@@ -34,20 +43,19 @@ async function converse({ dial, tries = "always", onWait, ...part }: How = {}) {
       // The time as what is left until then.
       const left = (second: string) => `${(60 + Number(second) - new Date().getSeconds()) % 60} s`;
       if (activity !== "") shown.push(activity.replace(/\d\d:\d\d:(\d\d)$/, (_, s) => left(s)));
-      if (skip) setImmediate(() => (onWait ?? skip)(skip));
+      if (skip) setImmediate(() => (onWait ?? skip)(skip, tried));
     },
     joined() {},
     lost: (sinceMs: number) => void lostMs.push(sinceMs),
   };
   const room = new Reconnecting({
-    connect: () => dial?.(openHere) ?? openHere(),
+    ...{ connect, tries, terminal },
     note: (event) => void noted.push(event),
-    part: { sends: true, name: "", ...part },
-    ...{ tries, terminal },
+    part: { sends, name: "" },
   });
   const { seen, ended, receives, send } = follow(room);
   return {
-    ...{ host, room, seen, ended, receives, send, noted, shown, lostMs },
+    ...{ host, room, seen, ended, receives, send, noted, shown, lostMs, made },
     at: `127.0.0.1:${host.port}`,
     /** The next connection, which receives a line, so that the client knows that it has joined. */
     async joins(line = "bob: hi\n"): Promise<Peer> {
@@ -84,142 +92,94 @@ test("the delay between two tries doubles up to half a minute, and differs by up
   random.mockRestore();
 });
 
-testBeside("the delay starts over once it has joined, and not after a refusal", async () => {
-  const { host, shown, noted, at, isDismissed } = await converse();
-  for (let n = 0; n < 4; n++) await isDismissed("* room is full\n");
-  await isDismissed("bob: hi\n");
-  await host.guest();
+testBeside("a refusal is told once, and the delay starts over only after joining", async () => {
+  const { send, shown, noted, seen, at, joins, isDismissed } = await converse();
+  const sent = send("ann: is anybody here?\n");
+  for (let n = 0; n < 4; n++) expect(await isDismissed("* room is full\n")).toBe("");
+  const guest = await joins();
+  await guest.hears("ann: is anybody here?\n");
+  guest.endInput();
+  await joins("bob: again\n");
   const [, , third, fourth, last] = shown.filter((activity) => activity !== "connecting");
   expect(third).toMatch(/^retrying at [12] s$/);
   expect(fourth).toMatch(/^retrying at [2-4] s$/);
   expect(last).toMatch(/^retrying at [01] s$/);
   expect(noted.slice(0, 2)).toEqual(["the server says: room is full", `connected to ${at}`]);
+  expect([await sent, seen.received]).toEqual([true, "bob: hi\nbob: again\n"]);
 });
 
-for (const how of ["end of input", "reset"])
-  testBeside(`after ${how} what is sent goes over the next connection`, async () => {
-    const { send, joins, finishes, noted, lostMs, at } = await converse();
-    const first = await joins();
-    await send("one\n");
-    await first.hears("one\n");
-    if (how === "reset") first.reset();
-    else first.endInput();
-    const second = await joins("bob: again\n");
-    await send("two\nthree\n");
-    expect(await finishes(second)).toEqual([
-      ...["two\nthree\n", "all went well", "bob: hi\nbob: again\n"],
-    ]);
-    const lost = `lost the connection to ${at}: reset by the server`;
-    expect(noted).toEqual([
-      ...[`connected to ${at}`, how === "reset" ? lost : `${at} closed the connection`],
-      `reconnected to ${at} after 0 s`,
-    ]);
-    expect(lostMs).toEqual([2000]);
-  });
-
-testBeside("it tries on while nobody answers, and counts what is lost", async () => {
-  let tries = 0;
-  const { host, send, finishes, noted, shown, at } = await converse({
-    dial: (openHere) =>
-      [1, 2].includes(tries++) ? Promise.reject(new UserError("no luck")) : openHere(),
-  });
-  const sent = send("sent\nhalf");
-  const first = await host.guest();
-  await first.hears("sent\nhalf"); // After half a second, as it was not refused.
+testBeside("what is sent goes over the next connection; what is lost is told", async () => {
+  const talk = await converse({ fails: (tries) => tries === 2 });
+  const { host, at, send, receives, noted } = talk;
+  const first = await talk.joins();
+  await send("sent\nhalf");
+  await first.hears("sent\nhalf");
+  first.say("half a li");
   first.endInput();
   const second = await host.guest();
-  second.say("received\n");
-  expect(await sent).toBe(true);
-  await send(" a line, of which nothing comes\n");
-  expect(await finishes(second)).toEqual(["", "at least 1 line was lost", "received\n"]);
+  second.say("bob: again\nno newline");
+  await receives("bob: again\n");
+  await send(" a line, of which nothing comes\nnext\n");
+  expect(await talk.finishes(second)).toEqual([
+    ...["next\n", "at least 1 line was lost", "bob: hi\nbob: again\nno newline"],
+  ]);
   expect(noted).toEqual([
     ...[`connected to ${at}`, `${at} closed the connection`],
-    ...["a line was cut off; its rest is not sent", "no luck", `reconnected to ${at} after 0 s`],
+    ...["a line was cut off; its rest is not sent", "the line that was being received is lost"],
+    ...["no luck", expect.stringContaining(`reconnected to ${at} after `)],
   ]);
-  expect(shown.filter((activity) => activity === "connecting")).toHaveLength(4);
+  const tries = talk.shown.filter((activity) => activity === "connecting");
+  expect([tries.length, talk.lostMs]).toEqual([3, [2000]]);
 });
 
-testBeside("what comes before it has joined is passed on with what shows that", async () => {
-  const { host, receives, seen } = await converse({ name: "ann" });
-  const guest = await host.guest();
-  guest.say("* say your name first (here: bob)\n");
-  await guest.hears("ann\n");
-  guest.say("bob: before\n* end of history\n");
-  await receives("* say your name first (here: bob)\nbob: before\n* end of history\n");
-  expect(seen.pieces).toBe(1);
-});
-
-testBeside("half a line received does not mix with the next", async () => {
-  const { host, noted, receives, isDismissed, finishes } = await converse();
-  await isDismissed("whole\nhalf a li");
-  const second = await host.guest();
-  for (const part of ["another\nla", "st\nno newline"]) second.say(part);
-  await receives("last\n");
-  expect(await finishes(second)).toEqual([
-    ...["", "all went well", "whole\nanother\nlast\nno newline"],
-  ]);
-  expect(noted).toContain("the line that was being received is lost");
-});
-
-testBeside("a person that was idle is back only when a key asks for it", async () => {
-  const { promise: waits, resolve: onWait } = Promise.withResolvers<() => void>();
-  const person = await converse({ tries: "once joined", onWait });
-  await person.isDismissed("bob: hi\n* idle for 5m\n");
-  const skip = await waits;
-  expect([person.shown.at(-1), person.lostMs]).toEqual(["not connected", [2000]]);
-  skip();
-  await person.joins("bob: hi again\n");
-});
-
-testBeside("a person is connected again only after having joined, or never", async () => {
+testBeside("a person is connected again once joined; by a key if idle; or never", async () => {
   const early = await converse({ tries: "once joined" });
   await early.isDismissed("* room is full\n");
   expect(await early.ended).toBe("the server says: room is full");
   const never = await converse({ tries: "never" });
   await never.isDismissed("bob: hi\n");
   expect(await never.ended).toBe(`${never.at} closed the connection before everything was sent`);
+
+  const { promise: waits, resolve: onWait } = Promise.withResolvers<() => void>();
+  const idle = await converse({ tries: "once joined", onWait });
+  await idle.isDismissed("bob: hi\n* idle for 5m\n");
+  const skip = await waits;
+  expect(idle.shown.at(-1)).toBe("not connected");
+  skip();
+  await idle.joins("bob: hi again\n");
+  const service = await converse({ onWait });
+  await service.isDismissed("bob: hi\n* idle for 5m\n");
+  await service.joins("bob: hi again\n");
 });
 
 describe("after the end of stdin, when all is sent,", () => {
-  for (const [how, tries, end, waits = 1] of [
-    ["reset", "always", "lost the connection to $at: reset by the server"],
+  for (const [how, tries, waits, end] of [
+    ["reset", "always", 0, "lost the connection to $at: reset by the server"],
+    ["reset", "always", 1, "lost the connection to $at: reset by the server"],
     // Nobody knows whether the server has received what was sent last.
-    ["endInput", "always", "$at closed the connection before everything was sent"],
-    ["reset", "always", "no luck", 2],
+    ["endInput", "always", 1, "$at closed the connection before everything was sent"],
+    ["reset", "always", 2, "no luck"],
     // A person knows what is missing.
-    ["reset", "once joined", "all went well"],
-  ] as ["reset" | "endInput", ReconnectOptions["tries"], string, number?][])
+    ["reset", "once joined", 1, "all went well"],
+  ] as const)
     testBeside(`a lost connection was the last (${how}, ${tries}, wait ${waits})`, async () => {
-      let dialed = 0;
       const { room, ended, at, joins } = await converse({
         tries,
-        dial: (openHere) => (dialed++ > 0 ? Promise.reject(new UserError("no luck")) : openHere()),
-        onWait: (skip) => (dialed === waits ? room.endOutput() : skip()),
+        fails: (tried) => tried > 1,
+        onWait: (skip, tried) => (tried === waits ? room.endOutput() : skip()),
       });
-      (await joins())[how]();
+      const guest = await joins();
+      if (waits === 0) room.endOutput();
+      if (waits === 0) await guest.hearsAll();
+      guest[how]();
       expect(await ended).toBe(end.replace("$at", at));
     });
 
-  testBeside("one that is lost then is the end at once", async () => {
-    const { room, ended, at, joins } = await converse();
-    const guest = await joins();
-    room.endOutput();
-    await guest.hearsAll();
-    guest.reset();
-    expect(await ended).toBe(`lost the connection to ${at}: reset by the server`);
-  });
-
   testBeside("it still waits for a server that is not there, until it was in a room", async () => {
-    for (const lines of ["", "done\n"]) {
-      let tries = 0;
-      const dial: How["dial"] = (openHere) =>
-        tries++ > 0 ? openHere() : Promise.reject(new UserError("no luck"));
-      const { host, send, room, finishes, noted, at } = await converse({ dial });
-      if (lines) void send(lines);
-      room.endOutput();
-      expect(await finishes(await host.guest())).toEqual([lines, "all went well", ""]);
-      expect(noted).toEqual(["no luck", `connected to ${at}`]);
-    }
+    const { host, finishes, room, noted, at } = await converse({ fails: (tries) => tries === 1 });
+    room.endOutput();
+    expect(await finishes(await host.guest())).toEqual(["", "all went well", ""]);
+    expect(noted).toEqual(["no luck", `connected to ${at}`]);
   });
 });
 
@@ -231,13 +191,7 @@ testBeside("a client that only receives connects again, and is told each reason 
 });
 
 testBeside("connections that were lost are not kept, though there is nothing to send", async () => {
-  const made: WeakRef<SocketConnection>[] = [];
-  const dial: How["dial"] = async (openHere) => {
-    const connection = await openHere();
-    made.push(new WeakRef(connection));
-    return connection;
-  };
-  const { isDismissed } = await converse({ dial, sends: false });
+  const { isDismissed, made } = await converse({ sends: false });
   for (let n = 0; n < 40; n++) await isDismissed("bob: hi\n");
   await eventually("most to be gone", () => {
     Bun.gc(true);
@@ -270,28 +224,12 @@ describe("a server that refuses", () => {
     expect(noted.filter((event) => event === "what was sent is sent again")).toHaveLength(2);
   });
 
-  for (const message of ["* the name ann is taken\n", ""])
-    testBeside(
-      `or ends at once has not let the client in: ${JSON.stringify(message)}`,
-      async () => {
-        const { send, seen, noted, at, joins, isDismissed } = await converse();
-        const sent = send("ann: is anybody here?\n");
-        for (let tries = 0; tries < 2; tries++) expect(await isDismissed(message)).toBe("");
-        await (await joins()).hears("ann: is anybody here?\n");
-        expect([await sent, seen.received]).toEqual([true, "bob: hi\n"]);
-        const why = message
-          ? "the server says: the name ann is taken"
-          : `${at} closed the connection`;
-        expect(noted).toEqual([why, `connected to ${at}`]);
-      },
-    );
-
   testBeside("for good, is left alone; and so is one to which no other try would get", async () => {
     const refused = await converse();
     await refused.isDismissed("* wrong pass phrase\n");
     expect(await refused.ended).toBe("the server says: wrong pass phrase (see --pass-file)");
-    const unverified = new UserError("its certificate cannot be verified", { permanent: true });
-    const { ended } = await converse({ dial: () => Promise.reject(unverified) });
-    expect(await ended).toBe(unverified.message);
+    const failure = new UserError("its certificate cannot be verified", { permanent: true });
+    const { ended } = await converse({ fails: () => true, failure });
+    expect(await ended).toBe(failure.message);
   });
 });

@@ -2,6 +2,7 @@
 
 import { describe, expect, spyOn } from "bun:test";
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { createServer, type SecureVersion, type TLSSocket } from "node:tls";
 
 import { connect, type ConnectOptions } from "../../lib/client/connect.ts";
@@ -9,7 +10,7 @@ import type { Connection } from "../../lib/client/connection.ts";
 import { UserError } from "../../lib/program/system-errors.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { key, pem } from "../certificates.ts";
-import { atEnd, endAfterEach, Program } from "../harness.ts";
+import { atEnd, endAfterEach, type Peer, Program } from "../harness.ts";
 import { Between } from "../harness/between.ts";
 import { Host, listenSomewhere } from "../harness/host.ts";
 import { testWith } from "../harness/tools.ts";
@@ -22,6 +23,7 @@ const read = (path: string) => readFileSync(path, "utf8");
 const pair = (name: string) => ({ cert: read(pem(name)), key: read(key(name)) });
 
 const HERE = { host: "127.0.0.1", port: 0 };
+const FLOOD = Buffer.alloc(8 << 20, "x");
 const OPENSSL_SPEAK = /ssl|alert|routines|[A-Z]{4,}_/i;
 
 /** Connects by the name localhost, and trusts the CA. */
@@ -64,31 +66,36 @@ async function failure(
   return [why, error.permanent];
 }
 
-test("a server without TLS is given up in time, or as soon as that shows", async () => {
+const LATE = "no TLS handshake within 0.05 s; does the server speak TLS?";
+const IN_HANDSHAKE = "it closed the connection during the TLS handshake";
+const NO_PEM = "its tls: ca and cert have to be PEM, and key the key of cert";
+
+test.each<[string, Partial<ConnectOptions>, (guest: Peer) => void, why: string, boolean]>([
+  ["that says nothing", { answerMs: 50 }, () => {}, LATE, false],
+  ["that speaks first", {}, (guest) => guest.say("220 hello\r\n"), "it does not speak TLS", true],
+  // It may do so just now.
+  ["that closes", {}, (guest) => guest.endInput(), IN_HANDSHAKE, false],
+  ["with a CA that is none", { tls: { ca: "none" } }, () => {}, NO_PEM, true],
+  [
+    "with a certificate that is none",
+    { tls: { cert: "none", key: "none" } },
+    () => {},
+    NO_PEM,
+    true,
+  ],
+])("a server %s is given up, and the connection closed", async (_, how, act, why, isForGood) => {
   const host = await Host.open();
-  const connectHere = (answerMs?: number) =>
-    failure(connect({ ...HERE, port: host.port, tls: {}, answerMs }));
-  const late = connectHere(50);
-  const why = "no TLS handshake within 0.05 s; does the server speak TLS?";
-  expect(await late).toEqual([why, false]);
-  await (await host.guest()).endOfInput();
-  const talking = connectHere();
-  (await host.guest()).say("220 hello\r\n");
-  expect(await talking).toEqual(["it does not speak TLS", true]);
-  // One that closes may do so just now.
-  const closing = connectHere();
-  (await host.guest()).endInput();
-  expect(await closing).toEqual(["it closed the connection during the TLS handshake", false]);
+  const failing = failure(connect({ ...HERE, port: host.port, tls: {}, ...how }));
+  const guest = await host.guest();
+  act(guest);
+  expect(await failing).toEqual([why, isForGood]);
+  await guest.endOfInput();
 });
 
-/** To be received: an alert, or a reset, whichever comes. */
-const TO_LINES = /: (the server speaks TLS; use --tls|.*does it speak TLS \(--tls\)\?)$/;
-const TO_SILENCE = /: reset by the server; does it speak TLS \(--tls\)\?$/;
-
 test.each([
-  ["hello, is anybody there?\n", TO_LINES],
-  ["hi\n", TO_SILENCE], // Too short to be no hello of TLS.
-  ["", TO_SILENCE],
+  // An alert, or a reset, whichever comes.
+  ["hello, is anybody there?\n", /: (the server speaks TLS; use --tls|.*does it speak TLS .*)$/],
+  ["", /: reset by the server; does it speak TLS \(--tls\)\?$/],
 ])("without --tls, a client that has sent %j is told to use it", async (sent, why) => {
   const port = await listenHere({ tls: pair("server"), arrivalMs: 200 });
   for (const ends of [true, false]) {
@@ -97,10 +104,9 @@ test.each([
     if (ends) connection.endOutput();
     // As if it had taken longer.
     const later = spyOn(performance, "now").mockReturnValue(performance.now() + 6000);
-    atEnd(() => later.mockRestore());
     const { received, end } = await readAll(connection);
+    later.mockRestore();
     expect([received, `${end}`]).toEqual(["", expect.stringMatching(why)]);
-    if (why === TO_SILENCE) expect(end).toMatchObject({ permanent: false });
   }
 });
 
@@ -120,46 +126,31 @@ test.each([
   expect([isForGood, received]).toEqual([true, ""]);
 });
 
-test("certificates that are none are told in words, and the connection is closed", async () => {
-  const host = await Host.open();
-  for (const tls of [{ ca: "none" }, { cert: "none", key: "none" }]) {
-    const why = "its tls: ca and cert have to be PEM, and key the key of cert";
-    expect(await failure(connect({ ...HERE, port: host.port, tls }))).toEqual([why, true]);
-    await (await host.guest()).closed();
-  }
-});
+const REQUIRES = "it requires a client certificate (--tls-cert, --tls-key)";
+const MAY_REQUIRE =
+  "it refused the TLS handshake; does it require a client certificate (--tls-cert)?";
+const REFUSES = "it does not accept our certificate (--tls-cert)";
+const DOUBTS = "reset by the server; does it accept our certificate (--tls-cert)?";
 
-describe("a client certificate is", () => {
-  const REQUIRES = "it requires a client certificate (--tls-cert, --tls-key)";
-  const REFUSES = "it does not accept our certificate (--tls-cert)";
-  const DOUBTS = "reset by the server; does it accept our certificate (--tls-cert)?";
+/** `openssl s_server`, which requires a client certificate. */
+async function openssl(version: string): Promise<number> {
+  const how = ["-accept", "127.0.0.1:0", "-verify_return_error", "-Verify", "1", version];
+  const files = ["-cert", pem("server"), "-key", key("server"), "-CAfile", pem("ca")];
+  const server = new Program(["openssl", "s_server", ...how, ...files]);
+  const [, port] = await server.printed(/ACCEPT 127\.0\.0\.1:(\d+)/);
+  return Number(port);
+}
 
-  test("missing, or not accepted, at linechat's own server", async () => {
-    const port = await listenHere({ tls: { ...pair("server"), ca: read(pem("ca")) } });
-    expect(await failure(connectTls(port))).toEqual([REQUIRES, true]);
-    for (const shows of ["stranger", "expired"])
-      expect(await failure(connectTls(port, shows))).toEqual([DOUBTS, false]);
-    const halfClosed = await connectTls(port);
-    halfClosed.endOutput();
-    expect(await failure(Promise.resolve(halfClosed))).toEqual([REQUIRES, true]);
-    const accepted = await connectTls(port, "client");
-    accepted.endOutput();
-    expect(await readAll(accepted)).toEqual({ received: "", end: "in order" });
-  });
-
-  for (const [version, missing] of [
-    ["tls1_2", "it refused the TLS handshake; does it require a client certificate (--tls-cert)?"],
-    ["tls1_3", REQUIRES],
-  ] as const)
-    test(`missing, or not accepted, at openssl s_server -${version}`, async () => {
-      const how = ["-accept", "127.0.0.1:0", "-verify_return_error", "-Verify", "1"];
-      const files = ["-cert", pem("server"), "-key", key("server"), "-CAfile", pem("ca")];
-      const server = new Program(["openssl", "s_server", ...how, ...files, `-${version}`]);
-      const [, port] = await server.printed(/ACCEPT 127\.0\.0\.1:(\d+)/);
-      expect(await failure(connectTls(Number(port)))).toEqual([missing, true]);
-      for (const shows of ["stranger", "expired"])
-        expect(await failure(connectTls(Number(port), shows))).toEqual([REFUSES, true]);
-    });
+test.each([
+  ["linechat's own server", REQUIRES, [DOUBTS, false]],
+  ["-tls1_2", MAY_REQUIRE, [REFUSES, true]],
+  ["-tls1_3", REQUIRES, [REFUSES, true]],
+] as const)("a client certificate is missing, or refused: %s", async (where, missing, refused) => {
+  const tls = { ...pair("server"), ca: read(pem("ca")) };
+  const port = await (where.startsWith("-") ? openssl(where) : listenHere({ tls }));
+  expect(await failure(connectTls(port))).toEqual([missing, true]);
+  for (const shows of ["stranger", "expired"])
+    expect(await failure(connectTls(port, shows))).toEqual([...refused]);
 });
 
 /** A server on TLS alone, and somebody between it and its clients. */
@@ -179,75 +170,55 @@ async function between(version: SecureVersion) {
   return { here, there, wire: wire.near };
 }
 
-describe.each<[SecureVersion, boolean]>([
-  ["TLSv1.2", false],
-  ["TLSv1.2", true],
-  ["TLSv1.3", false],
-  ["TLSv1.3", true],
-])("over %s, half-closed: %p, an end", (version, halfClosed) => {
-  /** A conversation that has come to its last line. */
-  const start = async (line: string) => {
-    const ends = await between(version);
-    if (halfClosed) ends.here.endOutput();
-    for (const sent of ["first\n", line]) {
-      ends.there.write(sent);
-      expect(Buffer.from((await ends.here.read()) ?? []).toString()).toBe(sent);
-    }
-    return ends;
-  };
+const CUT_OFF = {
+  code: "ERR_TLS_CUT_OFF",
+  message: expect.stringContaining("was cut off (no TLS close_notify)"),
+};
+const DAMAGED = { message: expect.stringContaining("what came was no TLS, or damaged") };
 
-  test("by close_notify is in order, also of an unfinished line", async () => {
-    const { here, there } = await start("last\n");
-    there.end("more\nrm -rf /");
-    expect(await readAll(here)).toEqual({ received: "more\nrm -rf /", end: "in order" });
-  });
-
-  // In TLS 1.3, a record of two bytes looks as long as close_notify.
-  test.each(["last\n", "x\n", "\n"])("without it was cut off: %j", async (line) => {
-    const { here, there, wire } = await start(line);
-    if (line === "last\n") {
-      there.write("whole\nrm -rf /");
-      expect(Buffer.from((await here.read()) ?? []).toString()).toBe("whole\n");
-    }
-    wire.end();
-    const { received, end } = await readAll(here);
-    expect([received, end]).toEqual([
-      "",
-      expect.objectContaining({ code: "ERR_TLS_CUT_OFF", permanent: false }),
-    ]);
-    expect(`${end}`).toContain("was cut off (no TLS close_notify)");
-  });
-
-  test("that only looks like it is not in order", async () => {
-    const { here, wire } = await start("last\n");
+for (const version of ["TLSv1.2", "TLSv1.3"] as const)
+  describe.each([false, true])(`over ${version}, half-closed: %p, an end`, (halfClosed) => {
     const [type, bytes] = version === "TLSv1.3" ? [23, 19] : [21, 26];
-    wire.end(Buffer.from([type, 3, 3, 0, bytes, ...Buffer.alloc(bytes)]));
-    expect(`${(await readAll(here)).end}`).toContain("what came was no TLS, or damaged");
-  });
-});
+    const lookalike = Buffer.from([type, 3, 3, 0, bytes, ...Buffer.alloc(bytes)]);
 
-test("every end that linechat's own server makes is in order", async () => {
-  const server = await listen({ ...HERE, tls: pair("server"), lineBytesMax: 100, clientsMax: 1 });
+    test.each<[string, string, (there: TLSSocket, wire: Socket) => void, string, unknown]>([
+      ["by close_notify is in order", "last\n", (there) => there.end("a\nb"), "a\nb", "in order"],
+      ["without it was cut off", "whole\nrm -rf /", (_, wire) => wire.end(), "", CUT_OFF],
+      // In TLS 1.3, a record of two bytes looks as long as close_notify.
+      ["is not taken for one after two bytes", "x\n", (_, wire) => wire.end(), "", CUT_OFF],
+      ["nor after one", "\n", (_, wire) => wire.end(), "", CUT_OFF],
+      ["that only looks like it", "last\n", (_, wire) => wire.end(lookalike), "", DAMAGED],
+    ])("%s", async (_, last, end, received, how) => {
+      const { here, there, wire } = await between(version);
+      if (halfClosed) here.endOutput();
+      for (const sent of ["first\n", last]) {
+        there.write(sent);
+        const lines = sent.slice(0, sent.indexOf("\n") + 1);
+        expect(Buffer.from((await here.read()) ?? []).toString()).toBe(lines);
+      }
+      end(there, wire);
+      expect(await readAll(here)).toMatchObject({ received, end: how });
+    });
+  });
+
+test.each(["TLS", "TCP"])("over %s, the server ends in order, also amid a flood", async (over) => {
+  const tls = over === "TLS" ? pair("server") : undefined;
+  const server = await listen({ ...HERE, tls, lineBytesMax: 100, clientsMax: 1 });
+  const join = () => connectTls(server.port, undefined, tls ? {} : { tls });
   const inOrder = (received: string) => ({ received, end: "in order" });
-  const member = await connectTls(server.port);
-  const surplus = await connectTls(server.port);
+  const member = await join();
+  const surplus = await join();
+  void surplus.write(FLOOD);
   expect(await readAll(surplus)).toEqual(inOrder("* room is full\n"));
-  void member.write("x".repeat(1000));
+  void member.write(FLOOD);
   expect(await readAll(member)).toEqual(inOrder("* line longer than 100 bytes\n"));
-  const halfClosed = await connectTls(server.port);
+  const halfClosed = await join();
   halfClosed.endOutput();
   expect(await readAll(halfClosed)).toEqual(inOrder(""));
-  const last = await connectTls(server.port);
+  const last = await join();
   await eventually("the last to join", () => server.size === 1);
   const stopped = server.stop();
   expect(await readAll(last)).toEqual(inOrder(""));
   for (const one of [surplus, member, last]) one.endOutput();
   await stopped;
-});
-
-test("close has its deadline over TLS, too", async () => {
-  const { here, wire } = await between("TLSv1.3");
-  const gone = new Promise((resolve) => wire.once("close", resolve));
-  await here.close(20);
-  await gone;
 });

@@ -14,14 +14,13 @@ export const inTerminal = besideWith("tmux");
 export interface Options extends Partial<TmuxOptions> {
   /** Its options; it has no name by default. */
   client?: string;
-  /** What stands before it in the shell. */
-  environment?: string;
-  /** The command, with the client in it; it ends with `REPORT` by default. */
+  /** The command, with the client in it; by default, `reported`. */
   around?: (client: string) => string;
 }
 
-/** What follows the client in a terminal: how it has ended, and whether the terminal is as it was. */
-export const REPORT = `printf 'exit %s %s\\n' $? "$(stty -a | grep -ow -e '-\\?icanon')"; exec sleep 1000`;
+/** A command, then how it has ended, and whether the terminal is as it was. */
+export const reported = (command: string) =>
+  `${command}; printf 'exit %s %s\\n' $? "$(stty -a | grep -ow -e '-\\?icanon')"; exec sleep 1000`;
 
 /** The client, for a shell. */
 export const clientAt = (port: number, options = "--quiet --name ''") =>
@@ -29,9 +28,8 @@ export const clientAt = (port: number, options = "--quiet --name ''") =>
 
 /** The client in a terminal, at some port, when its prompt is there. */
 export async function openTerminal(port: number, options: Options = {}): Promise<Tmux> {
-  const { client = "--quiet", environment = "", around, ...screen } = options;
-  const start = `${environment} ${clientAt(port, `--name '' ${client}`)}`;
-  const command = around?.(start) ?? `${start}; ${REPORT}`;
+  const { client = "--quiet", around = reported, ...screen } = options;
+  const command = around(clientAt(port, `--name '' ${client}`));
   const terminal = await Tmux.start({ command, ...screen });
   await terminal.shows(/^(>|\w+:|connected to .*)$/m);
   return terminal;

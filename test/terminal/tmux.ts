@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { atEnd, LONGEST_MS, ROOT } from "../harness.ts";
+import { atEnd, ROOT } from "../harness.ts";
 import { Watched } from "../harness/watched.ts";
 
 /** How a terminal starts. */
@@ -30,8 +30,8 @@ export class Tmux {
   readonly #tmux: Bun.Subprocess<"pipe", "pipe", "inherit">;
   /** What waits for the answers to the commands that were given. */
   readonly #asked: ((answer: string[], isError: boolean) => void)[] = [];
-  /** What programs have written since somebody asked for it, a byte to a character. */
-  #output: string | undefined;
+  /** What programs have written since `output` was called, a byte to a character. */
+  #output = "";
   #changeCount = 0;
 
   static async start(options: TmuxOptions): Promise<Tmux> {
@@ -40,7 +40,7 @@ export class Tmux {
     const tmux = new Tmux([
       ...["set", "-g", "status", "off", ";", "set", "-g", "history-limit", "20000", ";"],
       ...["set", "-g", "escape-time", "0", ";", "new-session", ...size, "-c", ROOT, command, ";"],
-      ...["set", "-g", "window-size", "manual"],
+      ...["set", "-g", "window-size", "manual", ";", "set", "-g", "destroy-unattached", "on"],
     ]);
     open.add(tmux);
     atEnd(() => tmux.end());
@@ -79,11 +79,8 @@ export class Tmux {
 
   /** Pastes as a terminal does: with CR for LF, and a start and an end if they are asked for. */
   async paste(text: string): Promise<void> {
-    const path = `${this.#socket}.paste`;
-    await Bun.write(path, text);
-    await this.#run("load-buffer", path);
+    await this.#run("set-buffer", "--", text);
     await this.#run("paste-buffer", "-p");
-    rmSync(path);
   }
 
   async resize(columns: number, rows: number): Promise<void> {
@@ -91,13 +88,15 @@ export class Tmux {
   }
 
   /** The rows on the screen, without spaces at their ends and empty rows at the bottom. */
-  async screen(): Promise<string[]> {
-    return rowsOf(await this.#run("capture-pane", "-p"));
+  async screen(...options: string[]): Promise<string[]> {
+    const rows = await this.#run("capture-pane", "-p", ...options);
+    const text = rows.map((row) => row.trimEnd()).join("\n");
+    return text.trimEnd().split("\n");
   }
 
   /** The screen with its colours, as SGR sequences. */
-  async colouredScreen(): Promise<string[]> {
-    return rowsOf(await this.#run("capture-pane", "-p", "-e"));
+  colouredScreen(): Promise<string[]> {
+    return this.screen("-e");
   }
 
   /** Whether text on the screen has a style, by its number of SGR: 1 is bold, 2 is dim. */
@@ -107,14 +106,14 @@ export class Tmux {
   }
 
   /** All lines since the start, those that were wrapped in one piece. */
-  async history(): Promise<string[]> {
-    return rowsOf(await this.#run("capture-pane", "-p", "-J", "-S", "-"));
+  history(): Promise<string[]> {
+    return this.screen("-J", "-S", "-");
   }
 
   /** From now on, what the programs write to this terminal; given again and again. */
   output(): () => string {
     this.#output = "";
-    return () => this.#output ?? "";
+    return () => this.#output;
   }
 
   /** What tmux knows of it, by its formats: `#{pane_title}`. */
@@ -141,7 +140,7 @@ export class Tmux {
   /** Waits until this was written, in this order, since `output` was called. */
   outputs(...parts: string[]): Promise<void> {
     const pattern = new RegExp(parts.map((part) => RegExp.escape(part)).join("[^]*"));
-    return this.#until(pattern, async () => [this.#output ?? ""]);
+    return this.#until(pattern, async () => [this.#output]);
   }
 
   async cursor(): Promise<{ column: number; row: number }> {
@@ -157,22 +156,19 @@ export class Tmux {
   /** Closes it as if its window was closed. */
   async end(): Promise<void> {
     if (!open.delete(this)) return;
-    // By a program of its own, whatever has become of the other one.
-    await Bun.spawn(["tmux", "-S", this.#socket, "kill-server"], { stderr: "ignore" }).exited;
+    void this.#tmux.stdin.end(); // Nobody is there then: see `destroy-unattached`.
     await this.#tmux.exited;
     rmSync(this.#socket, { force: true });
   }
 
   /** Looks at it, and again after each change. */
   async #until(wanted: string | RegExp, look: () => Promise<string[]>): Promise<void> {
-    const deadlineMs = performance.now() + LONGEST_MS;
     for (;;) {
       const countBefore = this.#changeCount;
       const seen = (await look()).join("\n");
       if (typeof wanted === "string" ? seen === wanted : wanted.test(seen)) return;
       const what = `\n${wanted}\n\nthere is:\n${seen.slice(-5000)}\n`;
-      const restMs = Math.max(0, deadlineMs - performance.now());
-      await this.#changes.until(what, () => this.#changeCount > countBefore, restMs);
+      await this.#changes.until(what, () => this.#changeCount > countBefore);
     }
   }
 
@@ -211,20 +207,10 @@ export class Tmux {
   }
 
   #notice(line: string): void {
-    const [, written] = /^%output %\d+ (.*)$/.exec(line) ?? [];
-    if (written !== undefined && this.#output !== undefined)
-      this.#output += written.replace(/\\(\d{3})/g, (_, octal: string) =>
-        String.fromCharCode(Number.parseInt(octal, 8)),
-      );
+    const [, written = ""] = /^%output %\d+ (.*)$/.exec(line) ?? [];
+    const byteOf = (octal: string) => String.fromCharCode(Number.parseInt(octal.slice(1), 8));
+    this.#output += written.replace(/\\\d{3}/g, byteOf);
     this.#changeCount++;
     this.#changes.changed();
   }
-}
-
-function rowsOf(screen: readonly string[]): string[] {
-  return screen
-    .map((row) => row.trimEnd())
-    .join("\n")
-    .trimEnd()
-    .split("\n");
 }

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 
 import { Keyboard } from "../../lib/terminal/keyboard.ts";
-import { edit, HELP, Typing } from "../../lib/terminal/typing.ts";
+import { edit, Typing } from "../../lib/terminal/typing.ts";
 
 const START = "\x1b[200~";
 const END = "\x1b[201~";
@@ -27,20 +27,13 @@ function inputsOf(...chunks: string[]): string[] {
 }
 
 test.each<[what: string, chunks: string[], inputs: string[]]>([
-  ["text in one piece", ["hé漢😀"], ["hé漢😀"]],
-  ["Enter ends text", ["a\r", "b"], ["a", "key \r", "b"]],
   ["CR LF is one Enter", ["a\r\n"], ["a", "key \r\n"]],
-  ["control characters", ["\x03\x7f"], ["key \x03", "key \x7f"]],
-  ["an arrow", ["\x1b[D"], ["key \x1b[D"]],
   ["an arrow in three chunks", ["\x1b", "[1;", "5Dx"], ["key \x1b[1;5D", "x"]],
   ["an arrow in application mode", ["\x1bOAx"], ["key \x1bOA", "x"]],
   ["Alt with a letter", ["\x1bb"], ["key \x1bb"]],
-  ["Alt with Backspace", ["\x1b\x7f"], ["key \x1b\x7f"]],
   ["Alt with an arrow, by ESC", ["\x1b\x1b", "[", "Dx"], ["key \x1b\x1b[D", "x"]],
   ["ESC, then Alt", ["\x1b\x1bb"], ["key \x1b", "key \x1bb"]],
-  ["ESC alone", ["\x1b"], ["key \x1b"]],
   ["ESC, then Enter", ["\x1b\r"], ["key \x1b", "key \r"]],
-  ["a TAB that was pressed", ["al\t"], ["al", "key \t"]],
   ["TABs that were pressed quickly", ["al\t\t\r"], ["al", "key \t", "key \t", "key \r"]],
   ["more of them than a person presses", ["\t".repeat(1e5)], Array<string>(1e5).fill("key \t")],
   ["a TAB of a paste", ["al\tx\ty"], ["al\tx\ty"]],
@@ -51,7 +44,6 @@ test.each<[what: string, chunks: string[], inputs: string[]]>([
   ["Enter many times", ["a\r\r\r\r\r\r"], ["a", ...Array<string>(6).fill("key \r")]],
   ["what may be a command", ["a\r/b\r"], ["a\n/b\n"]],
   ["first as well, in many chunks", ["/a\r\nb", "c\r", "\nd"], ["/a\nbc\nd"]],
-  ["a command", ["/a\r"], ["/a", "key \r"]],
   ["keys among lines", ["/a\rb\x7f"], ["/a", "key \r", "b", "key \x7f"]],
   ["a key after lines", ["/a\rb\r", "\x03"], ["/a\nb\n", "key \x03"]],
   ["marks after lines", ["/a\rb\r", `${START}c${END}`], ["/a\nb\n", "c"]],
@@ -65,7 +57,6 @@ test.each<[what: string, chunks: string[], inputs: string[]]>([
   ["keys before and after", [`x${START}a${END}\r`], ["x", "a", "key \r"]],
   ["two in a row are one", [`${START}a\r${END}${START}b${END}`], ["a\nb"]],
   ["a TAB, and no completion", [`${START}a\t${END}`], ["a\t"]],
-  ["nothing", [START + END], [""]],
   ["no end", [`${START}a`, "b\r\x03"], ["ab\n^C"]],
   ["keys in it are shown, not obeyed", [`${START}\x03\x1b[A\x04${END}`], ["^C^[[A^D"]],
   [
@@ -78,19 +69,17 @@ test.each<[what: string, chunks: string[], inputs: string[]]>([
   expect(inputsOf(...chunks.join(""))).toEqual(inputs);
 });
 
-test("half a second after ESC, or 50 ms after the end of a paste, what follows is no part", () => {
-  for (const [first, ms, then, inputs] of [
-    ["\x1b", 500, "b", ["key \x1b", "b"]],
-    [`${START}a${END}`, 50, "b", ["a", "b"]],
-  ] as const) {
-    const { keyboard, inputs: seen } = openKeyboard();
-    for (const character of first) keyboard.push(character);
-    jest.advanceTimersByTime(ms - 1);
-    expect(seen).toEqual([]);
-    jest.advanceTimersByTime(1);
-    keyboard.push(then);
-    expect(seen).toEqual([...inputs]);
-  }
+test.each([
+  ["half a second after ESC", "\x1b", 500, "key \x1b"],
+  ["50 ms after the end of a paste", `${START}a${END}`, 50, "a"],
+])("%s, what follows is no part of it", (_, first, ms, input) => {
+  const { keyboard, inputs } = openKeyboard();
+  for (const character of first) keyboard.push(character);
+  jest.advanceTimersByTime(ms - 1);
+  expect(inputs).toEqual([]);
+  jest.advanceTimersByTime(1);
+  keyboard.push("b");
+  expect(inputs).toEqual([input, "b"]);
 });
 
 test("a paste of 8 MB costs a moment, however it is cut", () => {
@@ -126,36 +115,25 @@ const FIVE = numbered(5).join("\n");
 const MANY = [...numbered(35), "/quit", "//shrug"];
 const UNKNOWN = "unknown command /nick; send it as a message? [y/N] |";
 
-test.each<[input: string, left: string, done: string[]]>([
+test.each<readonly [input: string, left: string, done: readonly string[]]>([
   ["one\rtw", "tw|", ["send one"]],
   ["two\r\r", "|", ["send two", "empty"]],
   ["\x1b[5~a b\x00\x1b/\t\r", "|", ["send a bob "]],
   ["b there\x01\x06\t", "bob |there", []],
-  ["x\x01\x04", "|", []],
-  ["\x04", "|", ["quit"]],
-  ["half typed\x03", "|", []],
+  ["x\x01\x04\x04", "|", ["quit"]],
   ["half typed\x03\x03", "|", ["interrupt"]],
   ["/nick bob\r", UNKNOWN, []],
   ["/nick\r\x03", "/nick|", []],
-  ["/nick\r\x04", "/nick|", []],
   [" /quit\r", "|", ["send  /quit"]],
-  ["and/or\r", "|", ["send and/or"]],
   ["//quit\r", "|", ["send /quit"]],
-  ["/\r", "|", ["send /"]],
   ["/etc/hosts is wrong\r", "|", ["send /etc/hosts is wrong"]],
   ["/1 is one\r", "|", ["send /1 is one"]],
-  ["/a.out\r", "|", ["send /a.out"]],
   ["/QUIT\r", "|", ["quit"]],
   ["/quit bye\r", "|", ["quit"]],
   ["/time  \r", "|", ["time"]],
-  ["/quitter\ry\r", "|", ["send /quitter"]],
   ["/nick bob\r yes \r", "|", ["send /nick bob"]],
   ["/shrug\rnx\x15Y\r", "|", ["send /shrug"]],
-  ...["", "n", "no", "yeah", "yn", "/quit"].map((no): [string, string, string[]] => [
-    `/shrug\r${no}\r`,
-    "/shrug|",
-    [],
-  ]),
+  ...["", "n", "yeah", "/quit"].map((no) => [`/shrug\r${no}\r`, "/shrug|", []] as const),
   // Up and Down.
   ["one\r/help\r/help\r \rtyped\x10", "/help|", ["send one", "help", "help", "empty"]],
   ["one\rtwo\rtyped\x1b[A\x10\x10", "one|", ["send one", "send two"]],
@@ -166,11 +144,9 @@ test.each<[input: string, left: string, done: string[]]>([
   ["one two\x01\x1bd\x1bd\x19\x19", "one twoone two|", []],
   ["one two\x17\x01\x17\x05\x19", "one two|", []],
   // Up to five pasted lines wait for Enter; a single one may be a part of a command.
-  [paste("one\n"), "one|", []],
   [`${paste("one\n")} two\r`, "|", ["send one two"]],
   [`before after\x1bb${paste(`${FIVE}\n`)}`, `before ${FIVE}|after`, []],
   [`before ${paste(FIVE)}\r`, "|", `send before ${FIVE}`.replaceAll("\n", "\nsend ").split("\n")],
-  [`${paste("/he")}${paste("lp\n")}`, "/help|", []],
   [`${paste("/he")}${paste("lp\n")}\r`, "|", ["help"]],
   [`${paste("/help\n/quit")}\r`, "|", ["send /help", "send /quit"]],
   // More are asked about; a paste is no answer, nor is any other key.
@@ -181,13 +157,7 @@ test.each<[input: string, left: string, done: string[]]>([
   [`typed${paste(MANY.join("\n"))}n\r`, "typed|", []],
   [`${paste(MANY.join("\n"))}y\r`, "|", MANY.map((line) => `send ${line}`)],
 ])("%j leaves %j", (input, left, done) => {
-  expect(typed(input)).toEqual([left, done]);
-});
-
-test("/help fits on a screen, with the prompt below", () => {
-  const rows = HELP.trimEnd().split("\n");
-  expect(rows.length).toBeLessThan(24);
-  for (const row of rows) expect(row.length).toBeLessThan(80);
+  expect(typed(input)).toEqual([left, [...done]]);
 });
 
 /** A line with `|` where the cursor is, after a key. */
@@ -210,16 +180,12 @@ test.each(["👩‍👩‍👧", "🇩🇪", "👍🏽", "1️⃣", "e\u0301\u03
 
 test.each([
   ["one two, |", "\x17", "one |"],
-  ["see /etc/hosts|", "\x17", "see |"],
   ["see /etc/hosts|", "\x1b\x7f", "see /etc/|"],
-  ["one two, |", "\x1b\x7f", "one |"],
   ["one two, |", "\x1bb", "one |two, "],
   ["one|, two", "\x1bf", "one, two|"],
-  ["naïve-été|", "\x1b\x7f", "naïve-|"],
   ["one| two", "\x1bd", "one|"],
   ["one |two", "\x15", "|two"],
   ["one |two", "\x0b", "one |"],
-  ["one |two", "\x01", "|one two"],
   ["one |two", "\x1b[F", "one two|"],
   ...["\x7f", "\x1b[D", "\x1b[C", "\x17", "\x1b[A", "\r", "\t", "\x1b", "\x00"].map((key) => [
     ...["|", key, "|"],
