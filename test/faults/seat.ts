@@ -16,16 +16,26 @@ const HEARS_WITHIN_MS = 200_000;
 
 /** What was heard of each speaker: their lines are numbered from 0, so that a loss shows. */
 export class Ledger {
+  readonly #isLate: boolean;
+  readonly #order: number[] | undefined;
   /** How many lines of a speaker have come, and no line of it was missing. */
   readonly #counts = new Map<string, number>();
   /** The start of a line whose end has not come. */
   #cut = "";
   /** The first line that was not the one to come. */
   fault: string | undefined;
+  /** The last that the server has said itself. */
+  message = "";
   lines = 0;
 
-  /** @param late whether others may have spoken before; else the first line of each is number 0 */
-  constructor(readonly late: boolean) {}
+  /**
+   * @param isLate whether others may have spoken before; else the first line of each is number 0
+   * @param order shared by those that hear all lines: the checksum of each, from the first to hear it
+   */
+  constructor(isLate: boolean, order?: number[]) {
+    this.#isLate = isLate;
+    this.#order = order;
+  }
 
   count(speaker: string): number {
     return this.#counts.get(speaker) ?? 0;
@@ -35,42 +45,43 @@ export class Ledger {
   enter(text: string): void {
     const lines = (this.#cut + text).split("\n");
     this.#cut = lines.pop() ?? "";
-    for (const line of lines) this.#enterLine(line);
+    for (const line of lines)
+      if (line.startsWith("* ")) this.message = line;
+      else this.#enterLine(line);
   }
 
   #enterLine(line: string): void {
-    if (line.startsWith("* ")) return; // From the server.
     const [speaker = "", number, padding] = line.split(" ");
-    const due = this.#counts.get(speaker) ?? (this.late ? Number(number) : 0);
+    const due = this.#counts.get(speaker) ?? (this.#isLate ? Number(number) : 0);
     if (padding === undefined || !/^=*$/.test(padding) || Number(number) !== due)
-      this.fault ??= `${JSON.stringify(line.slice(0, 80))} instead of ${speaker} ${due}`;
+      this.#fail(line, `instead of ${speaker} ${due}`);
+    const sum = this.#order && Bun.hash.crc32(line);
+    if (sum !== undefined && (this.#order[this.lines] ??= sum) !== sum)
+      this.#fail(line, "where another has heard another line");
     this.#counts.set(speaker, due + 1);
     this.lines++;
   }
+
+  #fail(line: string, why: string): void {
+    this.fault ??= `${JSON.stringify(line.slice(0, 80))} ${why}`;
+  }
 }
+
+/** Where a client connects: a port, or a server, of which it is a member once it has joined. */
+export type Place = number | { join(options: PeerOptions): Promise<Peer> };
 
 interface SeatOptions {
   /** Whether others have spoken before. */
   late?: boolean;
-  tls?: PeerOptions["tls"];
-}
-
-/** How the input of a connection ended. */
-export type Ending = "end of input" | "reset";
-
-/** Waits, for as long as it takes, until the input of a peer ends; the peer ends its own then. */
-export async function endOf(peer: Peer): Promise<Ending> {
-  if (!(await peer.endOfInput(Infinity))) return "reset";
-  peer.endInput();
-  return "end of input";
+  order?: number[];
 }
 
 export class Seat {
   readonly name: string;
   /** How many lines it has said. */
   said = 0;
-  /** How its input ended; it ends its own then. */
-  readonly left: Promise<Ending>;
+  /** How its input ended, however long that takes; it ends its own then. */
+  readonly left: Promise<"end of input" | "reset">;
 
   private constructor(
     role: string,
@@ -78,20 +89,22 @@ export class Seat {
     readonly heard: Ledger,
   ) {
     this.name = newName(role);
-    this.left = endOf(peer);
+    this.left = peer.endOfInput(Infinity).then((isInOrder) => {
+      if (isInOrder) peer.endInput();
+      return isInOrder ? "end of input" : "reset";
+    });
   }
 
-  /** Connects to the room of a port. */
-  static async join(port: number, role: string, options: SeatOptions = {}): Promise<Seat> {
-    const { late = false, tls } = options;
-    const heard = new Ledger(late);
-    const onBytes = (bytes: Buffer) => heard.enter(bytes.toString("latin1"));
-    return new Seat(role, await Peer.connect(port, { onBytes, ...(tls && { tls }) }), heard);
+  static async join(at: Place, role: string, { late = false, order }: SeatOptions = {}) {
+    const heard = new Ledger(late, order);
+    const how = { onBytes: (bytes: Buffer) => heard.enter(bytes.toString("latin1")) };
+    const peer = typeof at === "number" ? await Peer.connect(at, how) : await at.join(how);
+    return new Seat(role, peer, heard);
   }
 
   /** Connects many at once. */
-  static joinAll(port: number, role: string, count: number, options?: SeatOptions) {
-    return Promise.all(Array.from({ length: count }, () => Seat.join(port, role, options)));
+  static joinAll(at: Place, role: string, count: number) {
+    return Promise.all(Array.from({ length: count }, () => Seat.join(at, role)));
   }
 
   /** Says so many lines of a size; returns how many it has said that went out whole. */
