@@ -14,10 +14,18 @@ export function newName(role: string): string {
  */
 const HEARS_WITHIN_MS = 200_000;
 
+interface Hearing {
+  /** Whether others may have spoken before; else the first line of each is number 0. */
+  late?: boolean;
+  /** Shared by those that hear all lines: the checksum of each, from the first to hear it. */
+  order?: number[];
+  /** Whether another of these looks at the numbers, and all that this one does is compare. */
+  compares?: boolean;
+}
+
 /** What was heard of each speaker: their lines are numbered from 0, so that a loss shows. */
 export class Ledger {
-  readonly #isLate: boolean;
-  readonly #order: number[] | undefined;
+  readonly #hearing: Hearing;
   /** How many lines of a speaker have come, and no line of it was missing. */
   readonly #counts = new Map<string, number>();
   /** The start of a line whose end has not come. */
@@ -28,13 +36,8 @@ export class Ledger {
   message = "";
   lines = 0;
 
-  /**
-   * @param isLate whether others may have spoken before; else the first line of each is number 0
-   * @param order shared by those that hear all lines: the checksum of each, from the first to hear it
-   */
-  constructor(isLate: boolean, order?: number[]) {
-    this.#isLate = isLate;
-    this.#order = order;
+  constructor(hearing: Hearing = {}) {
+    this.#hearing = hearing;
   }
 
   count(speaker: string): number {
@@ -51,15 +54,18 @@ export class Ledger {
   }
 
   #enterLine(line: string): void {
+    const { late, order, compares } = this.#hearing;
+    if (order) {
+      const sum = Bun.hash.crc32(line);
+      if ((order[this.lines] ??= sum) !== sum) this.#fail(line, "where another has heard another");
+    }
+    this.lines++;
+    if (compares) return;
     const [speaker = "", number, padding] = line.split(" ");
-    const due = this.#counts.get(speaker) ?? (this.#isLate ? Number(number) : 0);
+    const due = this.#counts.get(speaker) ?? (late ? Number(number) : 0);
     if (padding === undefined || !/^=*$/.test(padding) || Number(number) !== due)
       this.#fail(line, `instead of ${speaker} ${due}`);
-    const sum = this.#order && Bun.hash.crc32(line);
-    if (sum !== undefined && (this.#order[this.lines] ??= sum) !== sum)
-      this.#fail(line, "where another has heard another line");
     this.#counts.set(speaker, due + 1);
-    this.lines++;
   }
 
   #fail(line: string, why: string): void {
@@ -69,12 +75,6 @@ export class Ledger {
 
 /** Where a client connects: a port, or a server, of which it is a member once it has joined. */
 export type Place = number | { join(options: PeerOptions): Promise<Peer> };
-
-interface SeatOptions {
-  /** Whether others have spoken before. */
-  late?: boolean;
-  order?: number[];
-}
 
 export class Seat {
   readonly name: string;
@@ -95,8 +95,8 @@ export class Seat {
     });
   }
 
-  static async join(at: Place, role: string, { late = false, order }: SeatOptions = {}) {
-    const heard = new Ledger(late, order);
+  static async join(at: Place, role: string, hearing?: Hearing) {
+    const heard = new Ledger(hearing);
     const how = { onBytes: (bytes: Buffer) => heard.enter(bytes.toString("latin1")) };
     const peer = typeof at === "number" ? await Peer.connect(at, how) : await at.join(how);
     return new Seat(role, peer, heard);

@@ -192,7 +192,7 @@ describe("--names: a name belongs to one member of the whole room", () => {
       await Bun.sleep(300); // Nothing tells that they wait at the door.
       redis.goOn();
       for (const peer of late) expect(await peer.hearsAll()).toBe(TAKEN);
-      expect(other.log).not.toContain("joined client");
+      expect(other.stderr).not.toContain("joined client");
 
       const next = await connect(one);
       expect(await owner.hearsAll()).toBe("* the name client was taken over\n");

@@ -7,7 +7,7 @@ import { Watched } from "../harness/watched.ts";
 
 /** What the log of `server.ts` has, as far as a test needs it. */
 export class SharedServer {
-  log = "";
+  stderr = "";
   readonly #changes = new Watched();
   #server: Server | undefined;
 
@@ -15,7 +15,7 @@ export class SharedServer {
   static async open(at: { url: string }, options: Partial<ListenOptions> = {}) {
     const shared = new SharedServer();
     const add = (event: string) => {
-      shared.log += `${event}\n`;
+      shared.stderr += `${event}\n`;
       shared.#changes.changed();
     };
     const server = await listen({
@@ -50,15 +50,15 @@ export class SharedServer {
 
   /** Waits for text, or a pattern, in the log. */
   logged(what: string | RegExp): Promise<true> {
-    return this.until(`${what}`, () => this.log.search(what) >= 0);
+    return this.until(`${what}`, () => this.stderr.search(what) >= 0);
   }
 
   until(what: string, check: () => boolean): Promise<true> {
-    return this.#changes.until(`${what} in ${this.log.slice(-500)}`, () => check() || undefined);
+    return this.#changes.until(`${what} in ${this.stderr.slice(-500)}`, () => check() || undefined);
   }
 
   count(event: RegExp): number {
-    return this.log.split("\n").filter((line) => event.test(line)).length;
+    return this.stderr.split("\n").filter((line) => event.test(line)).length;
   }
 
   /** A peer that has joined. */

@@ -137,7 +137,7 @@ describe("a server does not start with", () => {
       expect(eve).toBe(CANNOT_SHARE + NO_XADD);
       const entries = JSON.stringify(await redis.ask("XRANGE", "linechat:{linechat}", "-", "+"));
       expect(new Set(entries.match(/(?<="about","\S+ )\S+/g)).size).toBe(1);
-      expect(server.log).not.toContain("redis is away");
+      expect(server.stderr).not.toContain("redis is away");
       const otherAt = (url: string) => ({ redis: { url: new URL(url), room: "other" } });
       const other = otherAt(redis.url);
       expect(await refusal(replica.url, otherAt(replica.url))).toContain(": READONLY ");
@@ -169,7 +169,7 @@ describe("a server does not start with", () => {
       const [ann, bob] = [await server.join(), await server.join()];
       await ann.sayAll(Buffer.from(`${"x".repeat((1 << 20) + 9)}\nafter\n`));
       expect(await bob.hearsAll()).toBe("* server out of sync; please reconnect\n");
-      expect(server.log).toContain("out of sync: redis takes no line that is so long");
+      expect(server.stderr).toContain("out of sync: redis takes no line that is so long");
       await server.logged("shares the room again");
       const [carl, dora] = [await server.join({ says: "hello\n" }), await server.join()];
       carl.say("and on\n");
@@ -210,7 +210,7 @@ testOverRedis("a user who may do what the README says, and no more, will do", as
   const long = "x".repeat(9000);
   ann.say(`${long}\n`);
   await bob.hears(`ann: ${long}\n`);
-  expect(one.log).not.toContain("redis is away");
+  expect(one.stderr).not.toContain("redis is away");
 });
 
 testOverRedis(
@@ -219,7 +219,7 @@ testOverRedis(
     const redis = await RedisServer.start(
       ...["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"],
     );
-    const { log } = await SharedServer.open(redis, {
+    const { stderr: log } = await SharedServer.open(redis, {
       redis: { url: new URL(redis.url), room: "kitchen" },
     });
     const name = `redis at 127.0.0.1:${redis.port} may forget: `;
@@ -243,7 +243,7 @@ describe("--names, --max-line and --history are those of the room", () => {
         `${CANNOT_SHARE}the other servers run with --max-line 64K --names, format 2, this one with --max-line 1K --history 5, format 2`,
       );
       await first.joinNamed("ann");
-      expect(first.log).not.toMatch(/away|out of sync/);
+      expect(first.stderr).not.toMatch(/away|out of sync/);
     },
   );
 

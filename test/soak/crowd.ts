@@ -4,7 +4,7 @@ import { type Place, Seat } from "../faults/seat.ts";
 import { eventually } from "../harness/watched.ts";
 import type { Random } from "../simulation/random.ts";
 
-/** A talker waits for the slowest listener when so many of its lines are on their way. */
+/** Talkers wait when so many lines of one are on their way, or a listener is so far behind another. */
 const LINES_MAX = 5_000;
 /** A talker says so many lines of one length in one write. */
 const WRITE_LINES_MAX = 200;
@@ -26,11 +26,14 @@ export class Crowd {
     const order: number[] = [];
     for (let number = 0; number < listeners + talkers; number++) {
       const at = places[number % places.length] ?? 0;
-      if (number < listeners) crowd.#listeners.push(await Seat.join(at, "listener", { order }));
+      const hearing = { order, compares: number > 0 };
+      if (number < listeners) crowd.#listeners.push(await Seat.join(at, "listener", hearing));
       else crowd.talkers.push(await Seat.join(at, "steady"));
     }
     for (const { name, left } of crowd.#members)
-      void left.then((how) => crowd.#mayLeave || (crowd.#fault ??= `${name} was disconnected: ${how}`));
+      void left.then(
+        (how) => crowd.#mayLeave || (crowd.#fault ??= `${name} was disconnected: ${how}`),
+      );
     return crowd;
   }
 
@@ -38,7 +41,7 @@ export class Crowd {
     return [...this.#listeners, ...this.talkers];
   }
 
-  /** One that hears all lines. */
+  /** One that hears all lines, and looks at their numbers. */
   get witness(): Seat {
     return this.#listeners[0] as Seat; // There is one in each crowd.
   }
@@ -81,6 +84,12 @@ export class Crowd {
     await eventually(`${lines} more lines`, () => this.said >= end);
   }
 
+  /** Waits until so many lines that a talker says from now on have gone through the room. */
+  async goesOn(lines: number): Promise<void> {
+    const { name, said } = this.talkers[0] as Seat; // There is one in each crowd.
+    await this.witness.hears(name, said + lines);
+  }
+
   /** While it talks, one listener after the other does not read, so that the room has to wait for it. */
   async dawdle(random: Random): Promise<void> {
     while (this.#isTalking) {
@@ -115,11 +124,14 @@ export class Crowd {
   }
 
   async #say(talker: Seat, random: Random, pauseMs: number): Promise<void> {
-    const count = () => Math.min(...this.#listeners.map(({ heard }) => heard.count(talker.name)));
+    const { heard } = this.witness;
+    const isFar = () =>
+      talker.said - heard.count(talker.name) > LINES_MAX ||
+      this.#listeners.some((listener) => heard.lines - listener.heard.lines > LINES_MAX);
     while (this.#isTalking) {
       await talker.say(random.between(1, WRITE_LINES_MAX), random.below(PADDING_BYTES_MAX));
       await Bun.sleep(pauseMs);
-      while (talker.said - count() > LINES_MAX && this.#isTalking) await Bun.sleep(1);
+      while (isFar() && this.#isTalking) await Bun.sleep(1);
     }
   }
 }
