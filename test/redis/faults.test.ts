@@ -21,6 +21,7 @@ import { SharedServer } from "./shared-server.ts";
 endAfterEach();
 
 const STREAM = "linechat:{linechat}";
+const MARK = "* end of history\n";
 
 async function openScene(): Promise<Scene> {
   const room = await openRoom((redis) => SharedServer.open(redis, SMALL));
@@ -58,6 +59,33 @@ for (const [what, loses] of Object.entries(WAYS_TO_FORGET))
     expect(fields.filter((name) => /^[\da-f]{12}$/.test(name)).length).toBe(scene.servers.length);
     await undergo({ ...scene, crowd: await Crowd.gather(scene.servers, 3, 3) }, []);
   });
+
+test("a room in which no server is up takes the options of the next one, and begins without history", async () => {
+  const redis = await RedisServer.start();
+  const stopped = await SharedServer.open(redis, { history: { bytes: 64 << 10, lines: 9 } });
+  const sleeper = await ServerProgram.start("--redis", redis.url, "--history", "9");
+  const [ann, bob] = [await stopped.join(), await sleeper.join()];
+  const long = `${"x".repeat(9000)}\n`;
+  ann.say(`before\n${long}`);
+  await bob.hears(long);
+  await stopped.stop();
+  sleeper.kill("SIGSTOP");
+  // It looks for some 5 s whether the one that sleeps is up.
+  const next = await SharedServer.open(redis, { history: { bytes: 64 << 10, lines: 5 } });
+  const witness = await next.join();
+  await next.join({ says: "after\n" });
+  await witness.hears("after\n");
+  const newcomer = await next.join();
+  await newcomer.hears(MARK);
+  expect([witness.text, newcomer.text]).toEqual([`${MARK}after\n`, `after\n${MARK}`]);
+  expect(await redis.ask("XLEN", `${STREAM}:lines`)).toBe(0);
+  // The one that slept stays out of it as long as there are others.
+  sleeper.kill("SIGCONT");
+  expect(await bob.hearsAll()).toEndWith("* server out of sync; please reconnect\n");
+  await sleeper.logged(/cannot share the room: the other servers run with .* --history 5/);
+  await next.stop();
+  await sleeper.logged("shares the room again");
+});
 
 test("a server that is killed, while the clock of Redis is set back, takes only its own members, and leaves nothing", async () => {
   const redis = await RedisServer.start();

@@ -30,19 +30,6 @@ endAfterEach();
 const OUT_OF_SYNC = "* server out of sync; please reconnect\n";
 const METRICS = { metrics: { host: "127.0.0.1", port: 0 } };
 
-test("servers with other rooms hear nothing of each other", async () => {
-  const redis = await RedisServer.start();
-  const open = (room: string) =>
-    SharedServer.open(redis, { redis: { url: new URL(redis.url), room } });
-  const servers = [open("lib"), open("other"), open("other")] as const;
-  const [one, other, third] = await Promise.all(servers);
-  const [ann, bob, eve] = [await one.join(), await other.join(), await third.join()];
-  ann.say("for nobody\n");
-  eve.say("for bob\n");
-  await bob.hears("for bob\n");
-  expect(bob.text).toBe("for bob\n");
-});
-
 test("SIGTERM while Redis is away: what has no place is counted, within the grace time", async () => {
   const redis = await RedisServer.start();
   const server = await ServerProgram.start("--redis", redis.url, "--metrics", "0");

@@ -84,10 +84,13 @@ export class Crowd {
     await eventually(`${lines} more lines`, () => this.said >= end);
   }
 
-  /** Waits until so many lines that a talker says from now on have gone through the room. */
+  /** Waits until so many lines that a talker says from now on have come to all listeners. */
   async goesOn(lines: number): Promise<void> {
     const { name, said } = this.talkers[0] as Seat; // There is one in each crowd.
     await this.witness.hears(name, said + lines);
+    const heard = this.witness.heard.lines;
+    for (const { peer, heard: own } of this.#listeners)
+      await peer.until(`${heard} lines`, () => own.lines >= heard || own.fault);
   }
 
   /** While it talks, one listener after the other does not read, so that the room has to wait for it. */
