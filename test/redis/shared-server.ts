@@ -1,4 +1,4 @@
-/** Servers of this process that share a room, with what they report; and members who compare what they receive. */
+/** Servers of this process that share a room, with what they report. */
 
 import { listen, type ListenOptions, type Server } from "../../lib/linechat.ts";
 import { atEnd, Peer, type PeerOptions } from "../harness.ts";
@@ -30,10 +30,6 @@ export class SharedServer {
     for (const note of server.notes) add(note);
     atEnd(() => server.stop(0));
     return shared;
-  }
-
-  static openSome(count: number, at: { url: string }, options: Partial<ListenOptions> = {}) {
-    return Promise.all(Array.from({ length: count }, () => SharedServer.open(at, options)));
   }
 
   static openTwo(at: { url: string }, options: Partial<ListenOptions> = {}) {
