@@ -26,6 +26,23 @@ const FLOOD_LINES = 6_000;
 
 export const FAULTS: readonly Fault[] = [
   {
+    name: "readers have stopped, and one client floods and half-closes while it is held back",
+    args: ["--patience", "3s", "--buffer", "256K"],
+    async unleash(room, witness) {
+      const stopped = await Seat.joinAll(room.port, "stopped", 10);
+      for (const seat of stopped) seat.peer.pause();
+      const talker = await Seat.join(room.port, "flood");
+      const said = talker.say(FLOOD_LINES, 1000).finally(() => talker.peer.endInput());
+      await witness.hears(talker.name, 1);
+      return async () => {
+        await witness.hears(talker.name, await said);
+        assert.equal(await talker.left, "end of input", "it was reset");
+        await room.logged(/too slow/);
+        for (const seat of stopped) seat.peer.reset();
+      };
+    },
+  },
+  {
     name: "talking clients are killed with SIGKILL",
     async unleash(room, witness) {
       const killed = await Promise.all([flood(room.port, witness), flood(room.port, witness)]);
@@ -46,23 +63,6 @@ export const FAULTS: readonly Fault[] = [
         await Promise.all(seats.map((seat) => witness.hears(seat.name, 1)));
         for (const seat of seats) seat.peer.endInput();
         await Promise.all(seats.map((seat) => seat.left));
-      };
-    },
-  },
-  {
-    name: "readers have stopped, and one client floods and half-closes while it is held back",
-    args: ["--patience", "3s", "--buffer", "256K"],
-    async unleash(room, witness) {
-      const stopped = await Seat.joinAll(room.port, "stopped", 10);
-      for (const seat of stopped) seat.peer.pause();
-      const talker = await Seat.join(room.port, "flood");
-      const said = talker.say(FLOOD_LINES, 1000).finally(() => talker.peer.endInput());
-      await witness.hears(talker.name, 1);
-      return async () => {
-        await witness.hears(talker.name, await said);
-        assert.equal(await talker.left, "end of input", "it was reset");
-        await room.logged(/too slow/);
-        for (const seat of stopped) seat.peer.reset();
       };
     },
   },

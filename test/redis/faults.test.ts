@@ -3,6 +3,9 @@
 import { expect } from "bun:test";
 
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
+import { Between } from "../harness/between.ts";
+import { browserTests, enter } from "../harness/browser.ts";
+import { webUrl } from "../harness/web-peer.ts";
 import { Random } from "../simulation/random.ts";
 import { Crowd } from "../soak/crowd.ts";
 import {
@@ -39,16 +42,15 @@ async function takesWell(scene: Scene, fault: RedisFault): Promise<void> {
   expect(log).not.toMatch(fault.why ? "out of sync" : /out of sync|considered down/);
 }
 
-const [long, short] = [true, undefined].map((isLong) =>
-  FAULTS.filter((fault) => fault.isLong === isLong),
-);
 test("no line is lost, and none comes twice, while one fault after the other is soon over", async () => {
   const scene = await openScene();
-  for (const fault of short ?? []) await takesWell(scene, fault);
+  for (const fault of FAULTS) if (!fault.isLong) await takesWell(scene, fault);
 });
-for (const fault of long ?? [])
-  test(`no line is lost, and none comes twice, while ${fault.name}`, async () =>
-    takesWell(await openScene(), fault));
+
+for (const fault of FAULTS)
+  if (fault.isLong)
+    test(`no line is lost, and none comes twice, while ${fault.name}`, async () =>
+      takesWell(await openScene(), fault));
 
 for (const [what, loses] of Object.entries(WAYS_TO_FORGET))
   test(`all members are disconnected, and the room goes on, after ${what}`, async () => {
@@ -109,3 +111,54 @@ test("a server that is killed, while the clock of Redis is set back, takes only 
   await newcomer.figures.becomes("linechat_stream_servers", 2);
   expect(newcomer.stderr).not.toContain("considered down");
 });
+
+test("--names: lost answers, and a Redis that was killed, give no name to two members of the room", async () => {
+  const redis = await RedisServer.start();
+  const between = await Between.open(redis.port);
+  const [one, other] = [
+    await SharedServer.open(redis, { names: true }),
+    await SharedServer.open(between, { names: true }),
+  ];
+  const witness = await one.joinNamed("witness");
+  between.swallows = true;
+  const ann = await Peer.connect(other.port, { says: "ann\nfirst\n" });
+  while (!(await redis.ask("HEXISTS", "linechat:{linechat}:names", "ann"))) await Bun.sleep(10);
+  between.swallows = false;
+  between.cut();
+  await witness.hears("ann: first\n");
+  expect(await (await Peer.connect(one.port, { says: "ann\n" })).hearsAll()).toEndWith(
+    "* the name ann is taken\n",
+  );
+  await redis.kill();
+  ann.endInput();
+  await Peer.connect(one.port, { says: "bob\nsecond\n" });
+  await redis.start();
+  await ann.endOfInput();
+  // The name is given back once all that was said under it has its place.
+  while (one.count(/^joined ann /) === 0) {
+    await Peer.connect(one.port, { says: "ann\nthird\n" });
+    await Bun.sleep(50);
+  }
+  await witness.hears("ann: third\n");
+  expect(witness.text).toEndWith("bob: second\nann: third\n");
+});
+
+browserTests("redis-server")(
+  "a browser whose server is out of sync says so, and comes back",
+  async () => {
+    const redis = await RedisServer.start();
+    const server = await ServerProgram.start("--redis", redis.url, "--web", "0");
+    const tab = await enter(await webUrl(server), "ann");
+    await redis.ask("CONFIG", "SET", "maxmemory", "1");
+    await redis.ask("FLUSHALL");
+    await tab.shows("server out of sync; please reconnect");
+    await tab.shows("this server is not in the room at the moment");
+    await redis.ask("CONFIG", "SET", "maxmemory", "0");
+    await server.logged("shares the room again");
+    await tab.shows("what was sent in between is missing");
+    const peer = await server.join();
+    await tab.isHere();
+    await tab.says("here again");
+    await peer.hears("ann: here again\n");
+  },
+);

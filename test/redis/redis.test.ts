@@ -8,12 +8,9 @@ import type { BotRoom } from "../../lib/extras/bot.ts";
 import { loadTls } from "../../lib/program/files.ts";
 import { key, pem } from "../certificates.ts";
 import { endAfterEach, newFile, Peer, Program, ROOT, ServerProgram } from "../harness.ts";
-import { Between } from "../harness/between.ts";
-import { browserTests, enter } from "../harness/browser.ts";
 import { figuresOf } from "../harness/figures.ts";
 import { besideWith, freePort } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
-import { webUrl } from "../harness/web-peer.ts";
 import { RedisServer, testOverRedis as test } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
 
@@ -114,39 +111,6 @@ for (const [what, key] of Object.entries({
     expect(dora.text).not.toContain("xx");
   });
 
-const nameIs = (name: string) => ({ says: `${name}\n` });
-
-test("--names: lost answers, and a Redis that was killed, give no name to two members of the room", async () => {
-  const redis = await RedisServer.start();
-  const between = await Between.open(redis.port);
-  const [one, other] = [
-    await SharedServer.open(redis, { names: true }),
-    await SharedServer.open(between, { names: true }),
-  ];
-  const witness = await one.joinNamed("witness");
-  between.swallows = true;
-  const ann = await Peer.connect(other.port, { says: "ann\nfirst\n" });
-  while (!(await redis.ask("HEXISTS", "linechat:{linechat}:names", "ann"))) await Bun.sleep(10);
-  between.swallows = false;
-  between.cut();
-  await witness.hears("ann: first\n");
-  expect(await (await Peer.connect(one.port, nameIs("ann"))).hearsAll()).toEndWith(
-    "* the name ann is taken\n",
-  );
-  await redis.kill();
-  ann.endInput();
-  await Peer.connect(one.port, { says: "bob\nsecond\n" });
-  await redis.start();
-  await ann.endOfInput();
-  // The name is given back once all that was said under it has its place.
-  while (one.count(/^joined ann /) === 0) {
-    await Peer.connect(one.port, { says: "ann\nthird\n" });
-    await Bun.sleep(50);
-  }
-  await witness.hears("ann: third\n");
-  expect(witness.text).toEndWith("bob: second\nann: third\n");
-});
-
 besideWith("redis-server", "openssl")(
   "--names: that of a certificate is taken at another server, and taken over at its own",
   async () => {
@@ -229,25 +193,5 @@ besideWith("redis-server", "haproxy")(
       expect(servers.some(({ stderr }) => stderr.includes(` joined ${name} `))).toBe(true);
     first.say("hello\n");
     for (const peer of peers.slice(1)) await peer.hears("hello\n");
-  },
-);
-
-browserTests("redis-server")(
-  "a browser whose server is out of sync says so, and comes back",
-  async () => {
-    const redis = await RedisServer.start();
-    const server = await ServerProgram.start("--redis", redis.url, "--web", "0");
-    const tab = await enter(await webUrl(server), "ann");
-    await redis.ask("CONFIG", "SET", "maxmemory", "1");
-    await redis.ask("FLUSHALL");
-    await tab.shows("server out of sync; please reconnect");
-    await tab.shows("this server is not in the room at the moment");
-    await redis.ask("CONFIG", "SET", "maxmemory", "0");
-    await server.logged("shares the room again");
-    await tab.shows("what was sent in between is missing");
-    const peer = await server.join();
-    await tab.isHere();
-    await tab.says("here again");
-    await peer.hears("ann: here again\n");
   },
 );
