@@ -5,6 +5,8 @@ import { expect } from "bun:test";
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
 import { Between } from "../harness/between.ts";
 import { browserTests, enter } from "../harness/browser.ts";
+import { figuresOf } from "../harness/figures.ts";
+import { numberedLines } from "../harness/tools.ts";
 import { webUrl } from "../harness/web-peer.ts";
 import { Random } from "../simulation/random.ts";
 import { Crowd } from "../soak/crowd.ts";
@@ -110,6 +112,45 @@ test("a server that is killed, while the clock of Redis is set back, takes only 
   const newcomer = await SharedServer.open(redis, options);
   await newcomer.figures.becomes("linechat_stream_servers", 2);
   expect(newcomer.stderr).not.toContain("considered down");
+});
+
+test("while Redis is away, senders are slowed; figures and health tell it, and how far behind the room is; a stop, what is lost", async () => {
+  const redis = await RedisServer.start();
+  const one = await ServerProgram.start("--redis", redis.url, "--metrics", "0");
+  const other = await SharedServer.open(redis);
+  const { becomes, exceeds, figure, health } = await figuresOf(one);
+  const [ann, bob] = [await one.join(), await other.join()];
+  await becomes("linechat_stream_up", 1);
+  await becomes("linechat_stream_servers", 2);
+  await becomes("linechat_stream_pending_bytes", 0);
+  expect(await health()).toBe("200 ok");
+  await redis.kill();
+  await one.logged("redis is away");
+  expect(await health()).toBe("503 redis is away");
+  ann.say("waits\n");
+  await becomes("linechat_stream_pending_bytes", 6);
+  await becomes("linechat_stream_up", 0);
+  const lag = (await figure("linechat_stream_lag_seconds")) ?? 0;
+  await exceeds("linechat_stream_lag_seconds", lag + 0.2);
+  const flood = numberedLines(16_384, 1024);
+  void ann.sayAll(flood);
+  let [before, pending] = [-1, 0];
+  while (pending > before || pending < 1 << 20) {
+    await Bun.sleep(200);
+    [before, pending] = [pending, (await figure("linechat_stream_pending_bytes")) ?? 0];
+  }
+  expect(pending).toBeLessThan(3 << 20);
+  await redis.start();
+  await bob.hearsBytes(6 + flood.length);
+  await one.logged("redis is back");
+  expect(await health()).toBe("200 ok");
+  await becomes("linechat_stream_lag_seconds", 0);
+  await becomes("linechat_stream_pending_bytes", 0);
+  await redis.kill();
+  ann.say("a\nb\nc\n");
+  await becomes("linechat_stream_pending_bytes", 6);
+  expect(await one.stop()).toBe(0);
+  expect(one.stderr).toContain("lines lost, as they have no place: 3\n");
 });
 
 test("--names: lost answers, and a Redis that was killed, give no name to two members of the room", async () => {

@@ -8,44 +8,12 @@ import type { BotRoom } from "../../lib/extras/bot.ts";
 import { loadTls } from "../../lib/program/files.ts";
 import { key, pem } from "../certificates.ts";
 import { endAfterEach, newFile, Peer, Program, ROOT, ServerProgram } from "../harness.ts";
-import { figuresOf } from "../harness/figures.ts";
 import { besideWith, freePort } from "../harness/tools.ts";
 import { eventually } from "../harness/watched.ts";
 import { RedisServer, testOverRedis as test } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
 
 endAfterEach();
-
-test("figures and health tell whether Redis is there, and how far behind the room is; a stop while it is away, what is lost", async () => {
-  const redis = await RedisServer.start();
-  const one = await ServerProgram.start("--redis", redis.url, "--metrics", "0");
-  const other = await SharedServer.open(redis);
-  const { becomes, exceeds, figure, health } = await figuresOf(one);
-  const [ann, bob] = [await one.join(), await other.join()];
-  await becomes("linechat_stream_up", 1);
-  await becomes("linechat_stream_servers", 2);
-  await becomes("linechat_stream_pending_bytes", 0);
-  expect(await health()).toBe("200 ok");
-  await redis.kill();
-  await one.logged("redis is away");
-  expect(await health()).toBe("503 redis is away");
-  ann.say("waits\n");
-  await becomes("linechat_stream_pending_bytes", 6);
-  await becomes("linechat_stream_up", 0);
-  const lag = (await figure("linechat_stream_lag_seconds")) ?? 0;
-  await exceeds("linechat_stream_lag_seconds", lag + 0.2);
-  await redis.start();
-  await bob.hears("waits\n");
-  await one.logged("redis is back");
-  expect(await health()).toBe("200 ok");
-  await becomes("linechat_stream_lag_seconds", 0);
-  await becomes("linechat_stream_pending_bytes", 0);
-  await redis.kill();
-  ann.say("a\nb\nc\n");
-  await becomes("linechat_stream_pending_bytes", 6);
-  expect(await one.stop()).toBe(0);
-  expect(one.stderr).toContain("lines lost, as they have no place: 3\n");
-});
 
 test("the stream is trimmed, to what is told", async () => {
   const redis = await RedisServer.start();
