@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 
 import { history } from "../../lib/extras/history.ts";
-import { ENTRY_BYTES, Kept } from "../../lib/redis/peers.ts";
+import { ENTRY_BYTES, Kept, Peers } from "../../lib/redis/peers.ts";
 import { Session } from "../../lib/redis/session.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
 import { openRoom } from "../room/open-room.ts";
@@ -108,6 +108,18 @@ for (const [what, happens] of Object.entries({
     expect([links.length, links[0]?.isClosed]).toEqual([1, true]);
     expect(reports.filter((report) => report !== "redis is away: cut")).toEqual([]);
   });
+
+test("a server is silent if it has not changed in four looks, and only then", () => {
+  const peers = new Peers();
+  const look = (states: Readonly<Record<string, string>>) =>
+    peers.look(new Map(Object.entries(states)), "own");
+  for (let count = 0; count < 9; count++) {
+    look({ own: "1 0-0", one: "1 0-0", two: `${count >> 1} 0-0` });
+    expect(peers.silent).toEqual(count < 4 ? [] : [["one", "1 0-0"]]);
+  }
+  // It is told of when it is gone; one that has left is not.
+  expect(look({})).toEqual(["one"]);
+});
 
 test.each([
   ["everything, until a server knows of more than that", 512, 0, 0, 512],
