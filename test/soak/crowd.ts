@@ -4,8 +4,9 @@ import { type Place, Seat } from "../faults/seat.ts";
 import { eventually } from "../harness/watched.ts";
 import type { Random } from "../simulation/random.ts";
 
-/** Talkers wait when so many lines of one are on their way, or a listener is so far behind another. */
-const LINES_MAX = 5_000;
+/** A talker waits when so many lines of its own are on their way, or a listener is so far behind another. */
+const LINES_MAX = 2_000;
+const LAG_LINES_MAX = 20_000;
 /** A talker says so many lines of one length in one write. */
 const WRITE_LINES_MAX = 200;
 const PADDING_BYTES_MAX = 60;
@@ -130,7 +131,7 @@ export class Crowd {
     const { heard } = this.witness;
     const isFar = () =>
       talker.said - heard.count(talker.name) > LINES_MAX ||
-      this.#listeners.some((listener) => heard.lines - listener.heard.lines > LINES_MAX);
+      this.#listeners.some((listener) => heard.lines - listener.heard.lines > LAG_LINES_MAX);
     while (this.#isTalking) {
       await talker.say(random.between(1, WRITE_LINES_MAX), random.below(PADDING_BYTES_MAX));
       await Bun.sleep(pauseMs);
