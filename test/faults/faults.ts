@@ -21,7 +21,7 @@ export interface Fault {
   unleash(room: ServerProgram, witness: Seat): Promise<End>;
 }
 
-/** With 1,000 bytes each, more than a log of 256 KiB and the kernel hold for one that does not read. */
+/** With 1,000 bytes each, more than a log of 1 MiB and the kernel hold for one that does not read. */
 const FLOOD_LINES = 6_000;
 
 export const FAULTS: readonly Fault[] = [
