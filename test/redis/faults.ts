@@ -16,22 +16,22 @@ const OPTIONS = ["--buffer", `${SMALL.logBytes}`, "--patience", `${SMALL.patienc
 
 type SomeServer = SharedServer | ServerProgram;
 
-/** Servers that share a room. */
-export interface Room<Server = SomeServer> {
+/** Three servers that share a room. */
+export interface Room<Server extends SomeServer = SomeServer> {
   readonly redis: RedisServer;
-  /** What stands between it and the last of the servers. */
+  /** What stands between it and the last of the servers, and can swallow and cut. */
   readonly between: Between;
-  readonly servers: readonly (Server | ServerProgram)[];
-  readonly last: ServerProgram;
+  readonly servers: readonly Server[];
+  readonly last: Server;
 }
 
-/** Two servers that a function opens, and one behind something that can swallow and cut. */
-export async function openRoom<Server>(
-  open: (redis: RedisServer) => Promise<Server>,
+/** @param open opens a server at a Redis, or at what is between */
+export async function openRoom<Server extends SomeServer>(
+  open: (at: RedisServer | Between) => Promise<Server>,
 ): Promise<Room<Server>> {
   const redis = await RedisServer.start();
   const between = await Between.open(redis.port);
-  const [one, other, last] = await Promise.all([open(redis), open(redis), openProgram(between)]);
+  const [one, other, last] = await Promise.all([open(redis), open(redis), open(between)]);
   return { redis, between, servers: [one, other, last], last };
 }
 
@@ -58,7 +58,7 @@ export interface RedisFault {
 
 /** From one write of a talker to the next. */
 const PAUSE_MS = 100;
-const SOME_LINES = 100;
+const SOME_LINES = 20;
 const AWAY = /redis is away/;
 const BACK = /redis is back after/;
 const DOWN = /server \S{12} is considered down$/;
@@ -219,6 +219,7 @@ export const FAULTS: readonly RedisFault[] = [
     why: /^it considers this server down$/,
     isLong: true,
     async strike({ servers, last }) {
+      assert(last instanceof ServerProgram, "one in this process cannot sleep");
       const longEnough = Bun.sleep(5_500); // Answers that it finds then are not late.
       await until(DOWN, servers, () => last.kill("SIGSTOP"), "any");
       await longEnough;
