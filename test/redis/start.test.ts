@@ -95,10 +95,10 @@ test("a server that may not add, finds a key of another kind, or no memory, does
   expect(await refusal(redis.url, other)).toBe(
     "cannot share the room other: WRONGTYPE Operation against a key holding the wrong kind of value",
   );
-  await redis.ask("CONFIG", "SET", "maxmemory", "1");
-  expect(await refusal(redis.url)).toStartWith(`${CANNOT_SHARE}OOM `);
   expect(await redis.ask("XLEN", "linechat:{linechat}")).toBe(1);
   expect(server.stderr).not.toContain("redis is away");
+  await redis.ask("CONFIG", "SET", "maxmemory", "1");
+  expect(await refusal(redis.url)).toStartWith(`${CANNOT_SHARE}OOM `);
 });
 
 test("--max-line is what Redis takes; if this user may not ask for that, members are told in time", async () => {
