@@ -8,22 +8,17 @@ import assert from "node:assert/strict";
 
 import { flag, kind, runCommand } from "../lib/program/command-line.ts";
 import { count as whole } from "../lib/program/option-values.ts";
-import { Seat } from "./faults/seat.ts";
 import { endingAll, ServerProgram } from "./harness.ts";
 import { soakOverRedis } from "./redis/soak.ts";
 import { Random } from "./simulation/random.ts";
-import { SteadyCrowd } from "./soak/crowd.ts";
+import { Crowd } from "./soak/crowd.ts";
 import { MemoryWatch } from "./soak/memory-watch.ts";
 import { disturb } from "./soak/trouble.ts";
 
 const TALKERS = 3;
 /** A room in which nothing is received for so long, while its talkers would talk, has got stuck. */
 const STANDSTILL_MS = 120_000;
-/** All has come once nothing has come for so long. */
-const QUIET_MS = 500;
 const PROGRESS_MS = 10_000;
-/** After a fault, so many lines of a talker have to come before the next. */
-const RECOVERY_LINES = 500;
 
 const minutes = kind("n", "a number above 0", (text) =>
   Number(text) > 0 && Number.isFinite(Number(text)) ? Number(text) : undefined,
@@ -51,32 +46,24 @@ process.exit();
 async function soak(forMs: number, listeners: number, seed: number): Promise<void> {
   const words = ["--patience", "10s", "--buffer", "1M", "--max-clients", "10000"];
   const room = await ServerProgram.start(...words);
-  const crowd = await SteadyCrowd.gather(room.port, listeners, TALKERS);
-  const witness = await Seat.join(room.port, "witness");
-  const recovered = () => {
-    const name = crowd.talkers[0]?.name ?? "";
-    return witness.hears(name, witness.heard.count(name) + RECOVERY_LINES);
-  };
+  const crowd = await Crowd.gather([room.port], listeners, TALKERS);
   const memory = new MemoryWatch(() => room.memoryBytes());
   const startMs = performance.now();
-  const stuck = watchProgress(crowd, memory);
-
   const live = async () => {
-    const talk = crowd.talk(new Random(seed));
-    const trouble = await disturb(room, witness, recovered, seed, forMs);
-    crowd.hush();
-    await talk;
-    for (const { name, said } of crowd.talkers) await witness.hears(name, said);
-    for (let lines = -1; lines < witness.heard.lines; await Bun.sleep(QUIET_MS))
-      lines = witness.heard.lines;
-    return { ...trouble, missing: await crowd.missing(witness.heard.lines) };
+    const random = new Random(seed);
+    crowd.talk(random);
+    const [trouble] = await Promise.all([
+      disturb(room, crowd, seed, forMs).finally(() => crowd.hush()),
+      crowd.dawdle(random),
+    ]);
+    return { ...trouble, missing: await crowd.missing() };
   };
   try {
-    const { missing, ...trouble } = await Promise.race([crowd.failure, stuck, live()]);
+    const { missing, ...trouble } = await Promise.race([watchProgress(crowd, memory), live()]);
     const seconds = (performance.now() - startMs) / 1000;
     const growth = memory.end();
-    const { lines } = witness.heard;
-    const deliveries = crowd.deliveries + lines + trouble.guestDeliveries;
+    const { lines } = crowd.witness.heard;
+    const deliveries = crowd.deliveries + trouble.guestDeliveries;
     const rows = {
       "lines said": `${count(lines)}: ${count(crowd.said)} by the steady crowd, ${count(trouble.guestLines)} by guests, the others by clients of faults`,
       "deliveries checked": `${count(deliveries)}, ${count(deliveries / seconds)} a second`,
@@ -89,9 +76,9 @@ async function soak(forMs: number, listeners: number, seed: number): Promise<voi
     for (const [name, what] of Object.entries(rows)) console.log(`${`${name}:`.padEnd(21)}${what}`);
     assert.equal(missing, 0, `${missing} lines are lost`);
     assert.equal(growth, undefined);
+    const endings = crowd.dismiss();
     assert.equal(await room.stop(), 0, "its exit code");
-    assert.equal(await witness.left, "end of input", "the witness was reset");
-    await crowd.dissolve();
+    assert.deepEqual(new Set(await endings), new Set(["end of input"]));
     assert.equal(room.count(/error/), 0, "there is an error in its log");
   } catch (error) {
     console.log(`WRONG: ${error instanceof Error ? error.message : error}`);
@@ -102,14 +89,15 @@ async function soak(forMs: number, listeners: number, seed: number): Promise<voi
   }
 }
 
-/** Tells how far it is; rejects when it has got stuck. */
-function watchProgress(crowd: SteadyCrowd, memory: MemoryWatch): Promise<never> {
+/** Tells how far it is; rejects when something is wrong, or it has got stuck. */
+function watchProgress(crowd: Crowd, memory: MemoryWatch): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
   const startMs = performance.now();
   let last = { deliveries: -1, ms: startMs };
   setInterval(() => {
-    const { deliveries } = crowd;
+    const { deliveries, fault } = crowd;
     const ms = performance.now();
+    if (fault !== undefined) reject(new Error(fault));
     if (deliveries > last.deliveries) last = { deliveries, ms };
     else if (ms - last.ms > STANDSTILL_MS) reject(new Error("nothing is received any more"));
     console.log(`${count((ms - startMs) / 1000)} s: ${count(deliveries)} deliveries; ${memory}`);

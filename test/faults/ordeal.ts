@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 
 import { endingAll, ServerProgram } from "../harness.ts";
-import { tlsOptions } from "../harness/tools.ts";
 import type { Fault } from "./faults.ts";
 import { Seat } from "./seat.ts";
 
@@ -12,10 +11,9 @@ const LINES = 500;
 
 /** Members talk before, during and after the fault; then the server stops. Throws unless all is well. */
 export function undergo(fault: Fault): Promise<void> {
-  return withMembers(fault, async (room, witness, speaker) => {
-    const end = await fault.unleash(room, witness);
+  return withMembers(fault, async (end, witness, speaker) => {
     await witness.hears(speaker.name, await speaker.say(LINES));
-    await end?.();
+    await end();
     await witness.hears(speaker.name, await speaker.say(LINES));
     speaker.peer.endInput();
     assert.equal(await speaker.left, "end of input", "a member that half-closed was reset");
@@ -24,24 +22,20 @@ export function undergo(fault: Fault): Promise<void> {
 
 /** The server gets SIGTERM while the fault is under way. Throws unless it ends cleanly. */
 export function stopAmid(fault: Fault): Promise<void> {
-  return withMembers(fault, async (room, witness, speaker) => {
-    await fault.unleash(room, witness);
-    void speaker.say(LINES);
-  });
+  return withMembers(fault, async (_, __, speaker) => void speaker.say(LINES));
 }
 
 function withMembers(
   fault: Fault,
-  undergo: (room: ServerProgram, witness: Seat, speaker: Seat) => Promise<void>,
+  goOn: (end: () => Promise<unknown>, witness: Seat, speaker: Seat) => Promise<void>,
 ): Promise<void> {
   return endingAll(async () => {
-    const { args = [], tls } = fault;
-    const room = await ServerProgram.start(...args, ...(tls ? tlsOptions() : []));
+    const room = await ServerProgram.start(...(fault.args ?? []));
     try {
-      const witness = await Seat.join(room.port, "witness", tls && { tls });
-      const speaker = await Seat.join(room.port, "speaker", tls && { tls });
+      const witness = await Seat.join(room.port, "witness");
+      const speaker = await Seat.join(room.port, "speaker");
       await witness.hears(speaker.name, await speaker.say(1));
-      await undergo(room, witness, speaker);
+      await goOn(await fault.unleash(room, witness), witness, speaker);
       assert.equal(await room.stop(), 0, "its exit code");
       assert.equal(await witness.left, "end of input", "a member was reset");
       assert.equal(witness.heard.fault, undefined);

@@ -14,18 +14,31 @@ export function newName(role: string): string {
  */
 const HEARS_WITHIN_MS = 200_000;
 
+interface Hearing {
+  /** Whether others may have spoken before; else the first line of each is number 0. */
+  late?: boolean;
+  /** Shared by those that hear all lines: the checksum of each, from the first to hear it. */
+  order?: number[];
+  /** Whether another of these looks at the numbers, and all that this one does is compare. */
+  compares?: boolean;
+}
+
 /** What was heard of each speaker: their lines are numbered from 0, so that a loss shows. */
 export class Ledger {
+  readonly #hearing: Hearing;
   /** How many lines of a speaker have come, and no line of it was missing. */
   readonly #counts = new Map<string, number>();
   /** The start of a line whose end has not come. */
   #cut = "";
   /** The first line that was not the one to come. */
   fault: string | undefined;
+  /** The last that the server has said itself. */
+  message = "";
   lines = 0;
 
-  /** @param late whether others may have spoken before; else the first line of each is number 0 */
-  constructor(readonly late: boolean) {}
+  constructor(hearing: Hearing = {}) {
+    this.#hearing = hearing;
+  }
 
   count(speaker: string): number {
     return this.#counts.get(speaker) ?? 0;
@@ -35,42 +48,40 @@ export class Ledger {
   enter(text: string): void {
     const lines = (this.#cut + text).split("\n");
     this.#cut = lines.pop() ?? "";
-    for (const line of lines) this.#enterLine(line);
+    for (const line of lines)
+      if (line.startsWith("* ")) this.message = line;
+      else this.#enterLine(line);
   }
 
   #enterLine(line: string): void {
-    if (line.startsWith("* ")) return; // From the server.
-    const [speaker = "", number, padding] = line.split(" ");
-    const due = this.#counts.get(speaker) ?? (this.late ? Number(number) : 0);
-    if (padding === undefined || !/^=*$/.test(padding) || Number(number) !== due)
-      this.fault ??= `${JSON.stringify(line.slice(0, 80))} instead of ${speaker} ${due}`;
-    this.#counts.set(speaker, due + 1);
+    const { late, order, compares } = this.#hearing;
+    if (order) {
+      const sum = Bun.hash.crc32(line);
+      if ((order[this.lines] ??= sum) !== sum) this.#fail(line, "where another has heard another");
+    }
     this.lines++;
+    if (compares) return;
+    const [speaker = "", number, padding] = line.split(" ");
+    const due = this.#counts.get(speaker) ?? (late ? Number(number) : 0);
+    if (padding === undefined || !/^=*$/.test(padding) || Number(number) !== due)
+      this.#fail(line, `instead of ${speaker} ${due}`);
+    this.#counts.set(speaker, due + 1);
+  }
+
+  #fail(line: string, why: string): void {
+    this.fault ??= `${JSON.stringify(line.slice(0, 80))} ${why}`;
   }
 }
 
-interface SeatOptions {
-  /** Whether others have spoken before. */
-  late?: boolean;
-  tls?: PeerOptions["tls"];
-}
-
-/** How the input of a connection ended. */
-export type Ending = "end of input" | "reset";
-
-/** Waits, for as long as it takes, until the input of a peer ends; the peer ends its own then. */
-export async function endOf(peer: Peer): Promise<Ending> {
-  if (!(await peer.endOfInput(Infinity))) return "reset";
-  peer.endInput();
-  return "end of input";
-}
+/** Where a client connects: a port, or a server, of which it is a member once it has joined. */
+export type Place = number | { join(options: PeerOptions): Promise<Peer> };
 
 export class Seat {
   readonly name: string;
   /** How many lines it has said. */
   said = 0;
-  /** How its input ended; it ends its own then. */
-  readonly left: Promise<Ending>;
+  /** How its input ended, however long that takes; it ends its own then. */
+  readonly left: Promise<"end of input" | "reset">;
 
   private constructor(
     role: string,
@@ -78,20 +89,22 @@ export class Seat {
     readonly heard: Ledger,
   ) {
     this.name = newName(role);
-    this.left = endOf(peer);
+    this.left = peer.endOfInput(Infinity).then((isInOrder) => {
+      if (isInOrder) peer.endInput();
+      return isInOrder ? "end of input" : "reset";
+    });
   }
 
-  /** Connects to the room of a port. */
-  static async join(port: number, role: string, options: SeatOptions = {}): Promise<Seat> {
-    const { late = false, tls } = options;
-    const heard = new Ledger(late);
-    const onBytes = (bytes: Buffer) => heard.enter(bytes.toString("latin1"));
-    return new Seat(role, await Peer.connect(port, { onBytes, ...(tls && { tls }) }), heard);
+  static async join(at: Place, role: string, hearing?: Hearing) {
+    const heard = new Ledger(hearing);
+    const how = { onBytes: (bytes: Buffer) => heard.enter(bytes.toString("latin1")) };
+    const peer = typeof at === "number" ? await Peer.connect(at, how) : await at.join(how);
+    return new Seat(role, peer, heard);
   }
 
   /** Connects many at once. */
-  static joinAll(port: number, role: string, count: number, options?: SeatOptions) {
-    return Promise.all(Array.from({ length: count }, () => Seat.join(port, role, options)));
+  static joinAll(at: Place, role: string, count: number) {
+    return Promise.all(Array.from({ length: count }, () => Seat.join(at, role)));
   }
 
   /** Says so many lines of a size; returns how many it has said that went out whole. */

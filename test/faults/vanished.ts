@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 
 import { clientCommand, Program, runToEnd } from "../harness.ts";
 import type { Fault } from "./faults.ts";
-import { stopAmid, undergo } from "./ordeal.ts";
+import { undergo } from "./ordeal.ts";
 import { Seat } from "./seat.ts";
 
 const HERE = "10.99.0.1";
@@ -89,6 +89,6 @@ const machineVanishes: Fault = {
 };
 
 if (import.meta.main) {
-  await (process.argv[2] === "stop" ? stopAmid : undergo)(machineVanishes);
+  await undergo(machineVanishes);
   process.exit();
 }

@@ -7,7 +7,6 @@
 
 import { type DialectName, DIALECTS } from "../bench/dialects.ts";
 import { Histogram } from "../bench/histogram.ts";
-import { PEERS, startPeer, whyMissing } from "../bench/peers.ts";
 import { usageOf } from "../bench/usage.ts";
 import { serverCommand, ServerProgram } from "../harness.ts";
 import { RedisServer } from "./redis-server.ts";
@@ -47,7 +46,7 @@ export async function benchOverRedis(measureMs: number): Promise<void> {
   rows.push(["cost a line, alone", await cost([alone], undefined, measureMs)]);
   rows.push(["one server alone", await latency(alone.port, alone.port, measureMs)]);
   await end([alone]);
-  for (const name of ["redis-server", "nats-server"]) rows.push(await besides(name, measureMs));
+  rows.push(["publish/subscribe", await latency(redis.port, redis.port, measureMs, "redis")]);
 
   for (const count of [1, 2, 3, 4]) {
     const shared = await startServers(redis, count, "--reuse-port");
@@ -90,19 +89,6 @@ async function startServers(redis: RedisServer, count: number, ...options: strin
 
 async function end(servers: readonly ServerProgram[]): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()));
-}
-
-/** The same through another program's publish/subscribe. */
-async function besides(name: string, measureMs: number): Promise<Row> {
-  const peer = PEERS.find((one) => one.name === name);
-  const missing = peer ? whyMissing(peer) : "not known";
-  if (!peer || missing !== undefined) return [name, `left out: ${missing}`];
-  const running = await startPeer(peer);
-  try {
-    return [name, await latency(running.port, running.port, measureMs, peer.dialect)];
-  } finally {
-    await running.stop();
-  }
 }
 
 /** Says a line each ms, and measures from when it was due to when it is heard. */

@@ -1,189 +1,110 @@
-/** What happens to a room when its Redis, a connection to it, or one of its servers fails. */
+/** What happens to a room when its Redis, a connection to it, or one of its servers fails; `bun run soak --redis` does it for longer. */
 
-import { describe, expect } from "bun:test";
+import { expect } from "bun:test";
 
 import { endAfterEach, Peer, ServerProgram } from "../harness.ts";
 import { Between } from "../harness/between.ts";
-import { Company } from "./company.ts";
+import { browserTests, enter } from "../harness/browser.ts";
+import { figuresOf } from "../harness/figures.ts";
+import { numberedLines } from "../harness/tools.ts";
+import { webUrl } from "../harness/web-peer.ts";
+import { Random } from "../simulation/random.ts";
+import { Crowd } from "../soak/crowd.ts";
+import {
+  FAULTS,
+  forget,
+  openProgram,
+  openRoom,
+  type RedisFault,
+  type Scene,
+  SMALL,
+  undergo,
+  WAYS_TO_FORGET,
+} from "./faults.ts";
 import { RedisServer, testOverRedis as test } from "./redis-server.ts";
 import { SharedServer } from "./shared-server.ts";
 
 endAfterEach();
 
 const STREAM = "linechat:{linechat}";
-const SERVERS = `${STREAM}:servers`;
-const OUT_OF_SYNC = "* server out of sync; please reconnect";
-const NAMED = { names: true, announce: true };
+const MARK = "* end of history\n";
 
-const share = (redis: RedisServer, ...options: string[]) =>
-  ServerProgram.start("--redis", redis.url, ...options);
+/** @param hasProgram whether the last server is a program, which can sleep */
+async function openScene({ hasProgram = false } = {}): Promise<Scene> {
+  const room = await openRoom<SharedServer | ServerProgram>((at) =>
+    hasProgram && at instanceof Between ? openProgram(at) : SharedServer.open(at, SMALL),
+  );
+  return { ...room, crowd: await Crowd.gather(room.servers, 3, 3), random: new Random(1) };
+}
 
-/** How many servers are in the room, for all that Redis knows. */
-const serversOf = async (redis: RedisServer) => {
-  const fields = (await redis.ask("HKEYS", SERVERS)) as string[];
-  return fields.filter((name) => /^[\w-]{12}$/.test(name)).length;
-};
+/** No line is lost, and the log has of each fault what it is to have. */
+async function areTakenWell(scene: Scene, faults: readonly RedisFault[]): Promise<void> {
+  const before = scene.servers.map(({ stderr }) => stderr.length);
+  await undergo(scene, faults);
+  const log = scene.servers.map(({ stderr }, at) => stderr.slice(before[at])).join("");
+  const reports = [...log.matchAll(/redis is away: (.*)/g)].map(([, why = ""]) => why);
+  const reasons = faults.flatMap(({ why }) => why ?? []);
+  for (const report of reports)
+    expect(reasons.some((why) => why.test(report)) || report).toBe(true);
+  for (const why of reasons) expect(reports.some((report) => why.test(report)) || why).toBe(true);
+  const isDown = faults.some(({ name }) => name.includes("considered down"));
+  expect(log.includes("considered down")).toBe(isDown);
+  expect(log).not.toContain("out of sync");
+}
 
-describe("delays lines and loses none, and none comes twice: a Redis", () => {
-  interface Scene {
-    readonly redis: RedisServer;
-    readonly between: Between;
-    readonly company: Company;
-    readonly servers: readonly SharedServer[];
-    /** Those of them that reach it through what is between. */
-    readonly behind: readonly SharedServer[];
-  }
-  const isAway = (server: SharedServer) => server.logged("redis is away");
-  const isBack = (server: SharedServer) => server.logged("redis is back after");
-  type Command = readonly [string, ...string[]];
-  /** Something is wrong with it until all have noticed. */
-  const forAWhile =
-    (begin: Command, end: Command) =>
-    async ({ redis, servers }: Scene) => {
-      await redis.ask(...begin);
-      await Promise.all(servers.map(isAway));
-      await redis.ask(...end);
-      await Promise.all(servers.map(isBack));
-    };
-  // At once: without a value, Redis would have forgotten.
-  const rename = "redis.call('RENAME', KEYS[1], 'theirs') redis.call('SET', KEYS[1], 'mine')";
-  /** What is done while members talk, and what the log says of it. */
-  const table: Record<string, readonly [why: RegExp, what: (scene: Scene) => Promise<unknown>]> = {
-    "that is killed": [
-      /^the connection was lost|connection refused$/,
-      async ({ redis, company, servers }) => {
-        await redis.kill();
-        await company.says(50);
-        await redis.start();
-        await Promise.all(servers.map(isBack));
-      },
-    ],
-    "whose replies are swallowed, and the connections cut": [
-      /^the connection was lost$/,
-      async ({ between, company, behind }) => {
-        between.swallows = true;
-        await company.says(50);
-        between.swallows = false;
-        between.cut();
-        await Promise.all(behind.map(isBack));
-      },
-    ],
-    "whose replies are swallowed for good": [
-      /^no answer for 5 s$/,
-      async ({ between, behind }) => {
-        between.swallows = true;
-        await Promise.all(behind.map(isAway));
-        between.swallows = false;
-        await Promise.all(behind.map(isBack));
-      },
-    ],
-    "that has no memory for a while": [
-      /^OOM command not allowed when used memory > 'maxmemory'$/,
-      forAWhile(["CONFIG", "SET", "maxmemory", "1mb"], ["CONFIG", "SET", "maxmemory", "0"]),
-    ],
-    "whose scripts are flushed": [
-      /^NOSCRIPT No matching script$/,
-      async ({ redis, behind }) => {
-        await redis.ask("SCRIPT", "FLUSH");
-        // The server that notices it first brings them back for all.
-        await Promise.any(behind.map(isBack));
-      },
-    ],
-    "that does not allow a command for a while": [
-      /^ERR The user executing the script can't run this command or subcommand$/,
-      forAWhile(["ACL", "SETUSER", "default", "-xadd"], ["ACL", "SETUSER", "default", "+xadd"]),
-    ],
-    "that has something else under the key for a while": [
-      /^WRONGTYPE Operation against a key holding the wrong kind of value$/,
-      forAWhile(["EVAL", rename, "1", SERVERS], ["RENAME", "theirs", SERVERS]),
-    ],
-  };
-  for (const [what, [why, happens]] of Object.entries(table))
-    test(what, async () => {
-      const redis = await RedisServer.start();
-      const between = await Between.open(redis.port);
-      const near = [await SharedServer.open(redis)];
-      const behind = await SharedServer.openSome(2, between);
-      const servers = [...near, ...behind];
-      const company = await Company.gather(servers);
-      company.talk(500);
-      await company.says(100);
-      await happens({ redis, between, company, servers, behind });
-      await company.says(100);
-      await company.stop();
-      await company.hearsAll();
-      for (const { log } of servers)
-        for (const [, report = ""] of log.matchAll(/redis is away: (.*)/g))
-          expect(report).toMatch(why);
-    });
-});
+test("no line is lost, and none comes twice, while one fault after the other is soon over", async () =>
+  areTakenWell(
+    await openScene(),
+    FAULTS.filter(({ isLong }) => !isLong),
+  ));
 
-test("a Redis that stands still slows senders, and memory stays bounded", async () => {
+for (const fault of FAULTS.filter(({ isLong }) => isLong))
+  test(`no line is lost, and none comes twice, while ${fault.name}`, async () =>
+    areTakenWell(await openScene({ hasProgram: true }), [fault]));
+
+for (const [what, loses] of Object.entries(WAYS_TO_FORGET))
+  test(`all members are disconnected, and the room goes on, after ${what}`, async () => {
+    const scene = await openScene();
+    await forget(scene, loses);
+    // Each is another server from then on, and the old ones are gone.
+    const fields = (await scene.redis.ask("HKEYS", `${STREAM}:servers`)) as string[];
+    expect(fields.filter((name) => /^[\da-f]{12}$/.test(name)).length).toBe(scene.servers.length);
+    await undergo({ ...scene, crowd: await Crowd.gather(scene.servers, 3, 3) }, []);
+  });
+
+test("a room in which no server is up takes the options of the next one, and begins without history", async () => {
   const redis = await RedisServer.start();
-  const [one, other] = [await share(redis), await share(redis)];
-  const [ann, bob] = [await one.join(), await other.join({ countOnly: true })];
-  ann.say("a first line\n");
-  await bob.hearsBytes(13);
-  const before = one.memoryBytes();
-  redis.standStill();
-  const flood = Buffer.from(`${"x".repeat(63)}\n`.repeat(1024));
-  let taken = 0;
-  const talk = (async () => {
-    for (; taken < 512 && (await ann.sayAll(flood)); taken++);
-  })();
-  for (let last = -1; last !== taken; await Bun.sleep(300)) last = taken;
-  // 2 MiB of lines, what the system holds, and a reading.
-  expect(taken).toBeLessThan(400);
-  expect(one.memoryBytes() - before).toBeLessThan(64 << 20);
-  redis.goOn();
-  await talk;
-  await bob.hearsBytes(13 + 512 * flood.length);
-  expect(bob.heardBytes).toBe(13 + 512 * flood.length);
-});
-
-describe("a Redis that has forgotten is noticed, all members are disconnected, and the room goes on", () => {
-  const forgets = async (linesPerSecond: number, forget: (redis: RedisServer) => unknown) => {
-    const redis = await RedisServer.start();
-    const servers = await SharedServer.openSome(3, redis);
-    const company = await Company.gather(servers);
-    if (linesPerSecond > 0) company.talk(linesPerSecond);
-    if (linesPerSecond > 0) await company.says(100);
-    await forget(redis);
-    for (const { peer } of company.talkers) await peer.endOfInput();
-    await company.stop();
-    company.compare();
-    for (const talker of company.talkers) expect(talker.lastWord).toBe(OUT_OF_SYNC);
-    for (const server of servers) {
-      await server.logged(/out of sync: \S.*\n/);
-      await server.logged(/left \S+: out of sync/);
-      await server.logged(/shares the room again, as server \S{12}\n/);
-    }
-    const next = await Company.gather(servers);
-    next.talk(1000);
-    await next.says(50);
-    await next.stop();
-    await next.hearsAll();
-  };
-  const flush = (redis: RedisServer) => redis.ask("FLUSHALL");
-
-  test("after FLUSHALL while members talk", () => forgets(500, flush));
-  test("after FLUSHALL in a room in which nobody talks", () => forgets(0, flush));
-  test("after an old append-only file was put back", () =>
-    forgets(500, async (redis) => {
-      redis.keep("old");
-      await Bun.sleep(300);
-      await redis.kill();
-      redis.putBack("old");
-      await redis.start();
-    }));
+  const stopped = await SharedServer.open(redis, { history: { bytes: 64 << 10, lines: 9 } });
+  const sleeper = await ServerProgram.start("--redis", redis.url, "--history", "9");
+  const [ann, bob] = [await stopped.join(), await sleeper.join()];
+  const long = `${"x".repeat(9000)}\n`;
+  ann.say(`before\n${long}`);
+  await bob.hears(long);
+  await stopped.stop();
+  sleeper.kill("SIGSTOP");
+  // It looks for some 5 s whether the one that sleeps is up.
+  const next = await SharedServer.open(redis, { history: { bytes: 64 << 10, lines: 5 } });
+  const witness = await next.join();
+  await next.join({ says: "after\n" });
+  await witness.hears("after\n");
+  const newcomer = await next.join();
+  await newcomer.hears(MARK);
+  expect([witness.text, newcomer.text]).toEqual([`${MARK}after\n`, `after\n${MARK}`]);
+  expect(await redis.ask("XLEN", `${STREAM}:lines`)).toBe(0);
+  // The one that slept stays out of it as long as there are others.
+  sleeper.kill("SIGCONT");
+  expect(await bob.hearsAll()).toEndWith("* server out of sync; please reconnect\n");
+  await sleeper.logged(/cannot share the room: the other servers run with .* --history 5/);
+  await next.stop();
+  await sleeper.logged("shares the room again");
 });
 
 test("a server that is killed, while the clock of Redis is set back, takes only its own members, and leaves nothing", async () => {
   const redis = await RedisServer.start();
-  const dying = await share(redis, "--names", "--announce");
-  const [quiet, loud] = await SharedServer.openTwo(redis, NAMED);
+  const dying = await ServerProgram.start("--redis", redis.url, "--names", "--announce");
+  const options = { names: true, announce: true, metrics: { host: "127.0.0.1", port: 0 } };
+  const quiet = await SharedServer.open(redis, options);
   const bob = await quiet.joinNamed("bob");
-  const dora = await loud.joinNamed("dora");
   for (const name of ["ann", "carl"]) await dying.connectNamed(name);
   await bob.hears("* carl joined\n");
   // Ids go on from that of the last entry, as after a clock that was an hour ahead.
@@ -191,105 +112,102 @@ test("a server that is killed, while the clock of Redis is set back, takes only 
   dying.kill("SIGKILL");
   const early = await Peer.connect(quiet.port, { says: "ann\n" });
   expect(await early.hearsAll()).toEndWith("* the name ann is taken\n");
-  const isDown = quiet.logged(/^server \S{12} is considered down$/m);
-  const talk = setInterval(() => dora.say("a line\n"), 5);
-  await isDown;
-  clearInterval(talk);
-  await loud.logged("is considered down");
+  await quiet.logged(/^server \S{12} is considered down$/m);
   await bob.hears("* ann left\n* carl left\n");
-  expect(await serversOf(redis)).toBe(2);
   const names = (await redis.ask("HKEYS", `${STREAM}:names`)) as string[];
   expect(names.filter((name) => /ann|carl/.test(name))).toEqual([]);
-  const ann = await quiet.joinNamed("ann");
-  ann.say("I am back\n");
-  await dora.hears("ann: I am back\n");
-  const metrics = { host: "127.0.0.1", port: 0 };
-  const newcomer = await SharedServer.open(redis, { ...NAMED, metrics });
-  await newcomer.figures.becomes("linechat_stream_servers", 3);
-  expect(newcomer.log).not.toContain("considered down");
+  await quiet.joinNamed("ann");
+  const newcomer = await SharedServer.open(redis, options);
+  await newcomer.figures.becomes("linechat_stream_servers", 2);
+  expect(newcomer.stderr).not.toContain("considered down");
 });
 
-test("a server whose reader is slow stays in the room, and costs only that reader the connection", async () => {
+test("while Redis is away, senders are slowed; figures and health tell it, and how far behind the room is; a stop, what is lost", async () => {
   const redis = await RedisServer.start();
-  const limits = { logBytes: 128 << 10, patienceMs: 6_000 };
-  const [one, other] = await SharedServer.openTwo(redis, limits);
-  const [ann, bob] = [await one.join({ countOnly: true }), await other.join()];
-  (await one.join()).pause();
-  const line = Buffer.from(`${"x".repeat(1023)}\n`);
-  let sent = 0;
-  while (one.count(/^left \S+: too slow/) === 0 && (await bob.sayAll(line))) sent++;
-  for (let count = 0; count < 100 && (await bob.sayAll(line)); count++) sent++;
-  await ann.hearsBytes(sent * line.length);
-  expect(ann.heardBytes).toBe(sent * line.length);
-  for (const server of [one, other])
-    expect(server.log).not.toMatch(/considered down|out of sync|redis is away/);
-});
-
-describe("a server that comes back in time goes on where it was, and no line is lost", () => {
-  const LINES = 60;
-  /** @param isCut whether it is cut off; else it sleeps */
-  const comesBack = async (isCut: boolean) => {
-    const redis = await RedisServer.start();
-    const between = await Between.open(redis.port);
-    const sleeper = await ServerProgram.start("--redis", between.url, "--names", "--announce");
-    const others = await SharedServer.openSome(2, redis, NAMED);
-    const bobs = await Promise.all(others.map((one, at) => one.joinNamed(`bob${at}`)));
-    const peers = [await sleeper.connectNamed("ann"), ...bobs];
-    await peers[1]?.hears("* ann joined\n");
-    for (const peer of peers) peer.say("0!\n");
-    if (isCut) between.swallows = true;
-    else sleeper.kill("SIGSTOP");
-    const longEnough = Bun.sleep(isCut ? 0 : 5_500); // Answers that it finds then are not late.
-    let sent = 1;
-    const send = () => {
-      for (const peer of peers) peer.say(`${sent}!\n`);
-      sent++;
-    };
-    const talk = setInterval(() => sent < LINES && send(), 50);
-    await peers[1]?.hears("* ann left\n");
-    while (sent < LINES) await Bun.sleep(10);
-    clearInterval(talk);
-    await longEnough;
-    if (isCut) {
-      between.swallows = false;
-      between.cut();
-    } else sleeper.kill("SIGCONT");
-    const all = Array.from({ length: LINES }, (_, at) => `${at}`);
-    for (const [at, peer] of peers.entries())
-      for (const name of ["ann", "bob0", "bob1"].filter((_, other) => other !== at)) {
-        await peer.hears(`${name}: ${LINES - 1}!\n`);
-        const heard = peer.heard.toString().match(new RegExp(`(?<=${name}: )\\d+`, "g"));
-        expect([...(heard ?? [])]).toEqual(all);
-      }
-    expect(others.some(({ log }) => log.includes("is considered down"))).toBe(true);
-    for (const log of [sleeper.stderr, ...others.map(({ log }) => log)])
-      expect(log).not.toContain("out of sync");
-    if (!isCut) expect(sleeper.stderr).not.toContain("no answer");
-  };
-  test("after it has slept until it was considered down", () => comesBack(false));
-  test("after it was cut off until it was considered down", () => comesBack(true));
-});
-
-test("a server that is out of sync is another one from then on, and the old one is gone", async () => {
-  const redis = await RedisServer.start();
-  const one = await share(redis);
-  const other = await SharedServer.open(redis, { metrics: { host: "127.0.0.1", port: 0 } });
+  const one = await ServerProgram.start("--redis", redis.url, "--metrics", "0");
+  const other = await SharedServer.open(redis);
+  const { becomes, exceeds, figure, health } = await figuresOf(one);
   const [ann, bob] = [await one.join(), await other.join()];
-  one.kill("SIGSTOP");
-  const last = () => redis.ask("HGET", SERVERS, "last");
-  for (let count = 0; count < 3; count++) {
-    const before = await last();
-    bob.say(`${count}\n`);
-    while ((await last()) === before) await Bun.sleep(5);
+  await becomes("linechat_stream_up", 1);
+  await becomes("linechat_stream_servers", 2);
+  await becomes("linechat_stream_pending_bytes", 0);
+  expect(await health()).toBe("200 ok");
+  await redis.kill();
+  await one.logged("redis is away");
+  expect(await health()).toBe("503 redis is away");
+  ann.say("waits\n");
+  await becomes("linechat_stream_pending_bytes", 6);
+  await becomes("linechat_stream_up", 0);
+  const lag = (await figure("linechat_stream_lag_seconds")) ?? 0;
+  await exceeds("linechat_stream_lag_seconds", lag + 0.2);
+  const flood = numberedLines(16_384, 1024);
+  void ann.sayAll(flood);
+  let [before, pending] = [-1, 0];
+  while (pending > before || pending < 1 << 20) {
+    await Bun.sleep(200);
+    [before, pending] = [pending, (await figure("linechat_stream_pending_bytes")) ?? 0];
   }
-  await redis.ask("XTRIM", STREAM, "MAXLEN", "0");
-  bob.say("it follows nothing\n");
-  one.kill("SIGCONT");
-  expect(await ann.hearsAll()).toEndWith(`${OUT_OF_SYNC}\n`);
-  await one.logged("shares the room again");
-  const carl = await one.join({ says: "hello\n" });
-  await bob.hears("hello\n");
-  bob.say("back\n");
-  await carl.hears("back\n");
-  await other.figures.becomes("linechat_stream_servers", 2);
+  expect(pending).toBeLessThan(3 << 20);
+  await redis.start();
+  await bob.hearsBytes(6 + flood.length);
+  await one.logged("redis is back");
+  expect(await health()).toBe("200 ok");
+  await becomes("linechat_stream_lag_seconds", 0);
+  await becomes("linechat_stream_pending_bytes", 0);
+  await redis.kill();
+  ann.say("a\nb\nc\n");
+  await becomes("linechat_stream_pending_bytes", 6);
+  expect(await one.stop()).toBe(0);
+  expect(one.stderr).toContain("lines lost, as they have no place: 3\n");
 });
+
+test("--names: lost answers, and a Redis that was killed, give no name to two members of the room", async () => {
+  const redis = await RedisServer.start();
+  const between = await Between.open(redis.port);
+  const [one, other] = [
+    await SharedServer.open(redis, { names: true }),
+    await SharedServer.open(between, { names: true }),
+  ];
+  const witness = await one.joinNamed("witness");
+  between.swallows = true;
+  const ann = await Peer.connect(other.port, { says: "ann\nfirst\n" });
+  while (!(await redis.ask("HEXISTS", "linechat:{linechat}:names", "ann"))) await Bun.sleep(10);
+  between.swallows = false;
+  between.cut();
+  await witness.hears("ann: first\n");
+  expect(await (await Peer.connect(one.port, { says: "ann\n" })).hearsAll()).toEndWith(
+    "* the name ann is taken\n",
+  );
+  await redis.kill();
+  ann.endInput();
+  await Peer.connect(one.port, { says: "bob\nsecond\n" });
+  await redis.start();
+  await ann.endOfInput();
+  // The name is given back once all that was said under it has its place.
+  while (one.count(/^joined ann /) === 0) {
+    await Peer.connect(one.port, { says: "ann\nthird\n" });
+    await Bun.sleep(50);
+  }
+  await witness.hears("ann: third\n");
+  expect(witness.text).toEndWith("bob: second\nann: third\n");
+});
+
+browserTests("redis-server")(
+  "a browser whose server is out of sync says so, and comes back",
+  async () => {
+    const redis = await RedisServer.start();
+    const server = await ServerProgram.start("--redis", redis.url, "--web", "0");
+    const tab = await enter(await webUrl(server), "ann");
+    await redis.ask("CONFIG", "SET", "maxmemory", "1");
+    await redis.ask("FLUSHALL");
+    await tab.shows("server out of sync; please reconnect");
+    await tab.shows("this server is not in the room at the moment");
+    await redis.ask("CONFIG", "SET", "maxmemory", "0");
+    await server.logged("shares the room again");
+    await tab.shows("what was sent in between is missing");
+    const peer = await server.join();
+    await tab.isHere();
+    await tab.says("here again");
+    await peer.hears("ann: here again\n");
+  },
+);

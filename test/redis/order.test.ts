@@ -1,6 +1,6 @@
 /** What the simulator's worlds are too small for, or rarely see: what is held and kept, and how a server leaves. */
 
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import { history } from "../../lib/extras/history.ts";
 import { ENTRY_BYTES, Kept, Peers } from "../../lib/redis/peers.ts";
@@ -121,31 +121,19 @@ test("a server is silent if it has not changed in four looks, and only then", ()
   expect(look({})).toEqual(["one"]);
 });
 
-describe("the stream keeps", () => {
-  const LINE_BYTES = 1000 - ENTRY_BYTES;
-
-  /** Reads entries of 1000 bytes, one in each so many ms; returns how many of the last are kept. */
-  const keeps = (count: number, ms: number, historyBytes = 0) => {
-    const kept = new Kept({ bytes: 512_000, ms: 60_000, historyBytes });
-    kept.begin(0);
-    for (let at = 1; at <= count; at++) kept.add(`${at}-0`, LINE_BYTES, false, at * ms);
-    kept.forget(count * ms);
-    return count - Math.max(0, Number.parseInt(kept.start, 10) - 1);
-  };
-
-  test("everything, until a server knows of more than that", () => {
-    expect(keeps(512, 0)).toBe(512);
-  });
-
-  test("so many bytes, however old or young they are", () => {
-    for (const ms of [0, 100]) expect(keeps(10_000, ms)).toBeWithin(512, 514);
-  });
-
-  test("or what is younger, if that is less", () => {
-    expect(keeps(1000, 1000)).toBeWithin(60, 62);
-  });
-
-  test("and all that is history", () => {
-    expect(keeps(10_000, 1000, 700 * LINE_BYTES)).toBeWithin(700, 702);
-  });
+test.each([
+  ["everything, until a server knows of more than that", 512, 0, 0, 512],
+  ["so many bytes, however young they are", 10_000, 0, 0, 512],
+  ["so many bytes, however old they are", 10_000, 100, 0, 512],
+  ["what is younger than so much, if that is less", 1000, 1000, 0, 60],
+  ["all that is history", 10_000, 1000, 700, 700],
+])("the stream keeps %s", (_, count, msEach, history, kept) => {
+  // Entries of 1000 bytes.
+  const lineBytes = 1000 - ENTRY_BYTES;
+  const stream = new Kept({ bytes: 512_000, ms: 60_000, historyBytes: history * lineBytes });
+  stream.begin(0);
+  for (let at = 1; at <= count; at++) stream.add(`${at}-0`, lineBytes, false, at * msEach);
+  stream.forget(count * msEach);
+  const forgotten = Math.max(0, Number.parseInt(stream.start, 10) - 1);
+  expect(count - forgotten).toBeWithin(kept, kept + 3);
 });

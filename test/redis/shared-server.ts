@@ -1,4 +1,4 @@
-/** Servers of this process that share a room, with what they report; and members who compare what they receive. */
+/** Servers of this process that share a room, with what they report. */
 
 import { listen, type ListenOptions, type Server } from "../../lib/linechat.ts";
 import { atEnd, Peer, type PeerOptions } from "../harness.ts";
@@ -7,7 +7,7 @@ import { Watched } from "../harness/watched.ts";
 
 /** What the log of `server.ts` has, as far as a test needs it. */
 export class SharedServer {
-  log = "";
+  stderr = "";
   readonly #changes = new Watched();
   #server: Server | undefined;
 
@@ -15,7 +15,7 @@ export class SharedServer {
   static async open(at: { url: string }, options: Partial<ListenOptions> = {}) {
     const shared = new SharedServer();
     const add = (event: string) => {
-      shared.log += `${event}\n`;
+      shared.stderr += `${event}\n`;
       shared.#changes.changed();
     };
     const server = await listen({
@@ -32,10 +32,6 @@ export class SharedServer {
     return shared;
   }
 
-  static openSome(count: number, at: { url: string }, options: Partial<ListenOptions> = {}) {
-    return Promise.all(Array.from({ length: count }, () => SharedServer.open(at, options)));
-  }
-
   static openTwo(at: { url: string }, options: Partial<ListenOptions> = {}) {
     return Promise.all([SharedServer.open(at, options), SharedServer.open(at, options)]);
   }
@@ -50,15 +46,15 @@ export class SharedServer {
 
   /** Waits for text, or a pattern, in the log. */
   logged(what: string | RegExp): Promise<true> {
-    return this.until(`${what}`, () => this.log.search(what) >= 0);
+    return this.until(`${what}`, () => this.stderr.search(what) >= 0);
   }
 
   until(what: string, check: () => boolean): Promise<true> {
-    return this.#changes.until(`${what} in ${this.log.slice(-500)}`, () => check() || undefined);
+    return this.#changes.until(`${what} in ${this.stderr.slice(-500)}`, () => check() || undefined);
   }
 
   count(event: RegExp): number {
-    return this.log.split("\n").filter((line) => event.test(line)).length;
+    return this.stderr.split("\n").filter((line) => event.test(line)).length;
   }
 
   /** A peer that has joined. */

@@ -7,6 +7,7 @@ import { stopAmid, undergo } from "../faults/ordeal.ts";
 import { Seat } from "../faults/seat.ts";
 import type { ServerProgram } from "../harness.ts";
 import { Random } from "../simulation/random.ts";
+import type { Crowd } from "./crowd.ts";
 
 /** How many guests are there at a time, each for a few lines. */
 const GUESTS = 3;
@@ -15,21 +16,16 @@ const GUEST_PAUSE_MS = 100;
 const FAULT_PAUSE_MS = 500;
 const ROOM_PAUSE_MS = 3_000;
 
+/** After a fault, so many lines of a talker have to come before the next. */
+const RECOVERY_LINES = 500;
+
 /**
  * Disturbs a room for a time; resolves once all is quiet again.
  *
- * @param witness a member that hears everything
- * @param recovered waits until lines have gone through the room once more, which a fault may hold up
- *   for a whole patience: without that, one fault after the other could hold it up without end
  * @param seed of what happens, in which order
  */
-export async function disturb(
-  room: ServerProgram,
-  witness: Seat,
-  recovered: () => Promise<unknown>,
-  seed: number,
-  forMs: number,
-) {
+export async function disturb(room: ServerProgram, crowd: Crowd, seed: number, forMs: number) {
+  const { witness } = crowd;
   const random = new Random(seed);
   const endMs = performance.now() + forMs;
   /** Lines of guests, each of which the witness has heard, and those they have heard themselves. */
@@ -48,12 +44,13 @@ export async function disturb(
   };
   /** A fault for the room with the steady crowd. */
   const strikeTheRoom = async (own: Random) => {
-    const fault = own.pick(FAULTS.filter(({ tls }) => !tls));
+    const fault = own.pick(FAULTS);
     try {
       const end = await fault.unleash(room, witness);
       await Bun.sleep(own.below(500));
-      await end?.();
-      await recovered();
+      await end();
+      // Which a fault may hold up for a whole patience: one after the other could do so without end.
+      await crowd.goesOn(RECOVERY_LINES);
     } catch (cause) {
       throw new Error(`while ${fault.name}: ${cause}`, { cause });
     }
