@@ -20,25 +20,27 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
       ],
       "lines of others that are apart are left out":
         "entry.by === by || String ==> entry.by !== by || String",
-      "all rooms of a Redis are one":
-        'const key = `linechat:{${room}}`; ==> const key = "linechat:{linechat}"; void room;',
-    }),
-    faultsIn("lib/redis/session.ts", {
-      "a balancer is told that all is well while Redis is away": [
-        'return this.order.isHere ? undefined : "redis is away";',
-        'return this.order.isMember ? undefined : "redis is away";',
-      ],
     }),
   ),
   ...caughtBy(
     "test/redis/faults.test.ts",
+    faultsIn("lib/redis/scripts.ts", {
+      "lines of a room with other options stay in Redis":
+        "  redis.call('XTRIM', apart, 'MAXLEN', '0') ==>",
+    }),
     faultsIn("lib/redis/connection.ts", {
+      "an answer is given up as late after half a second":
+        "const LATE_MS = 5_000; ==> const LATE_MS = 500;",
       "answers that came while the server stood still are given up": [
         "setInterval(() => this.#passed(), LATE_MS / STEPS);",
         "setInterval(() => (this.#waited = STEPS) && this.#passed(), LATE_MS);",
       ],
     }),
     faultsIn("lib/redis/session.ts", {
+      "a balancer is told that all is well while Redis is away": [
+        'return this.order.isHere ? undefined : "redis is away";',
+        'return this.order.isMember ? undefined : "redis is away";',
+      ],
       "heartbeats wait until what was sent before is read":
         "if (now >= this.#dueAtMs) { ==> if (now >= this.#dueAtMs && !this.order.isHeldUp()) {",
     }),
@@ -55,14 +57,12 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
   ...caughtBy(
     "test/redis/start.test.ts",
     faultsIn("lib/redis/scripts.ts", {
-      "lines of a room with other options stay in Redis":
-        "  redis.call('XTRIM', apart, 'MAXLEN', '0') ==>",
       "a server that leaves stays in the hash of servers":
         "if leaves then forget(name) end ==> return leaves",
     }),
-    faultsIn("lib/redis/connection.ts", {
-      "an answer is given up as late after half a second":
-        "const LATE_MS = 5_000; ==> const LATE_MS = 500;",
+    faultsIn("lib/redis/link.ts", {
+      "all rooms of a Redis are one":
+        'const key = `linechat:{${room}}`; ==> const key = "linechat:{linechat}"; void room;',
     }),
     faultsIn("lib/redis/redis.ts", {
       "the password of the environment is not used":
