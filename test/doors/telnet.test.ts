@@ -1,4 +1,4 @@
-/** `--telnet`: how a client is read and answered, against one look at all bytes. */
+/** `--telnet`: what a client is read as, and how it is answered, against one look at all bytes. */
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 
@@ -70,6 +70,18 @@ describe("a telnet client", () => {
       socket.data.ended();
       expect(client.data).toBe(`${readTelnet(received)}EOF`);
     });
+  });
+
+  test("gets lines without FF, whatever its socket takes", () => {
+    const lines = Buffer.from("\xff1\xff\xff2\xff\n\xff", "latin1");
+    for (let room = 0; room < 4; room++) {
+      const { socket, client, inRoom } = enter();
+      socket.room = room;
+      const done = inRoom.write(lines, 0, lines.length);
+      socket.drains(Number.MAX_SAFE_INTEGER);
+      expect(inRoom.write(lines, done, lines.length - done)).toBe(lines.length - done);
+      expect(client.sent).toBe("12\n");
+    }
   });
 
   test("that reads nothing has only so many answers waiting", () => {

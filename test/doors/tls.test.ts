@@ -100,9 +100,10 @@ test("a handshake that fails otherwise is logged in words, without a code", asyn
   }
 });
 
-test("certificates, CA and pass phrase are renewed each alone, for connections to come", async () => {
+test("certificates, CA and pass phrase are renewed each alone, for connections to come, if there are any", async () => {
   const passPhrase = Buffer.from("old");
-  const { server, port, happened } = await openServer({ tls: material(), passPhrase });
+  const web = { host: "127.0.0.1", port: 0 };
+  const { server, port, happened } = await openServer({ tls: material(), passPhrase, web });
   const outcome = async (show: string | undefined, says: string) => {
     const peer = await Peer.connect(port, { tls: trusting(show ? { show } : {}), says });
     const event = await happened(new RegExp(` ${peer.name}`));
@@ -126,4 +127,8 @@ test("certificates, CA and pass phrase are renewed each alone, for connections t
   expect(await outcome("stranger", "new\n")).toBe(
     "refused: the handshake failed: a client certificate of another CA",
   );
+  await server.stop();
+  server.renew({ tls: material() });
+  for (const closed of [port, Number(new URL(server.urls["web"] ?? "").port)])
+    await expect(Peer.connect(closed)).rejects.toThrow("ECONNREFUSED");
 });
