@@ -68,7 +68,7 @@ describe("the pass phrase", () => {
     ] as const) {
       const { guess } = open();
       for (let n = 0; n < 20; n++) guess(n % 2 === 0 ? one : another);
-      expect([one, another, elsewhere].map(guess)).toEqual([
+      expect([one, another, elsewhere].map((address) => guess(address))).toEqual([
         ...Array(2).fill(`* too many wrong pass phrases from ${network}::/64\n`),
         WRONG,
       ]);
