@@ -129,7 +129,7 @@ describe("a load balancer", () => {
   test.each<
     [what: string, act: (peer: FakeSocket, pass: (ms: number) => void) => void, why: string]
   >([
-    ["that sends none", (peer) => peer.sends("hello\n"), "no PROXY header"],
+    ["that sends no header", (peer) => peer.sends("hello\n"), "no PROXY header"],
     ["that sends a wrong one", (peer) => peer.sends("PROXY TCP5 1\r\n"), "malformed PROXY header"],
     ["that ends before it", (peer) => peer.data.ended(), "no PROXY header"],
     ["that is late with it", (_, pass) => pass(1000), "no PROXY header within 1s"],
