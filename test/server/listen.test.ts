@@ -89,7 +89,11 @@ test("nobody is accepted before all ports are open; a start that fails closes th
     setImmediate(() => (turned = true)); // From then on, somebody may have been accepted.
     return listen(how);
   }) as typeof listen);
-  atEnd(() => opens.mockRestore());
+  const lookUps = spyOn(Bun.dns, "lookup").mockImplementation(async () => {
+    await Bun.sleep(10);
+    return [{ address: "127.0.0.1", family: 4, ttl: 0 }];
+  });
+  for (const spy of [opens, lookUps]) atEnd(() => spy.mockRestore());
   const place = { host: "localhost", port: 0 };
   const { port } = await openServer({ ...place, web: place, metrics: place });
   expect([turned, opens.mock.calls.length]).toEqual([false, 1]);

@@ -18,7 +18,6 @@ import {
 endAfterEach();
 
 const newPath = () => join(newFolder(), "room");
-const command = (path: string) => serverCommand("--unix", path);
 
 /** Fails unless two members behind a path receive what the other sends. */
 async function expectLive(path: string): Promise<void> {
@@ -45,29 +44,32 @@ test("a room on a path is its owner's alone, or has the mode that was asked for,
   }
 });
 
-for (const isStale of [true, false])
-  testBeside(
-    `of five servers that start at once, one gets a path (stale: ${isStale})`,
-    async () => {
-      const path = newPath();
-      const taken = `1: linechat-server: cannot listen on ${path}: a server listens there already\n`;
-      for (let round = 0; round < 2; round++) {
-        if (isStale) await (await ServerProgram.run(command(path))).stop("SIGKILL");
-        expect(fs.existsSync(path)).toBe(isStale);
-        const servers = Array.from({ length: 5 }, () => new Program(command(path)));
-        const outcomes = servers.map((server) => {
-          const listens = server.printed("listening on ", "stderr").then(() => "listens");
-          return Promise.race([listens, server.exited.then((code) => `${code}: ${server.stderr}`)]);
-        });
-        const sorted = (await Promise.all(outcomes)).toSorted();
-        expect(sorted).toEqual([...Array(4).fill(taken), "listens"]);
-        await expectLive(path);
-        for (const server of servers) server.kill("SIGTERM");
-        await Promise.all(servers.map((server) => server.exited));
-        expect(fs.existsSync(path)).toBe(false);
-      }
-    },
-  );
+testBeside("a stale socket is replaced, and that of a busy server is not", async () => {
+  const path = newPath();
+  const command = serverCommand("--unix", path);
+  await (await ServerProgram.run(command)).stop("SIGKILL");
+  expect(fs.lstatSync(path).isSocket()).toBe(true);
+  const busy = await ServerProgram.run(command);
+  await expectLive(path);
+  busy.kill("SIGSTOP");
+  // Its backlog is full by then, and it refuses connections as a stale socket does.
+  const calls = Array.from({ length: 1_500 }, () => Peer.connect(0, { unix: path }));
+  await Promise.race([Promise.allSettled(calls), Bun.sleep(300)]);
+  const intruder = new Program(command);
+  const listens = intruder.printed("listening on ", "stderr");
+  expect(await Promise.race([intruder.exited, listens])).toBe(1);
+  expect(intruder.stderr).toEndWith(`${path}: a server listens there already\n`);
+  expect(fs.existsSync(path)).toBe(true);
+  busy.kill("SIGCONT");
+  await Promise.allSettled(calls);
+  // It is reached as soon as it has accepted some of them.
+  const reached = () => Peer.connect(0, { unix: path }).then((peer) => peer.reset() ?? true);
+  while (!(await reached().catch(() => Bun.sleep(10)))) continue;
+  await busy.until("everybody to be there", () => busy.count(/ joined /) > 512);
+  await expectLive(path);
+  await busy.stop();
+  expect(fs.existsSync(path)).toBe(false);
+});
 
 test("what is on the path and is no socket stays as it is", async () => {
   for (const make of [
