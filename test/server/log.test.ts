@@ -22,13 +22,6 @@ endAfterEach();
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
-/** Connects so many, as soon as somebody listens, and there is room in the backlog. */
-function callMany(unix: string, count: number): Promise<Peer[]> {
-  const connect = (): Promise<Peer> =>
-    Peer.connect(0, { unix }).catch(() => Bun.sleep(10).then(connect));
-  return Promise.all(Array.from({ length: count }, connect));
-}
-
 // The third one is a pipe that nobody reads any more; into the first, nothing fits.
 for (const outlet of ["2<>FULL", "2>/dev/full", "2> >(:)", "2>&-", "0<&- 1>&- 2>&-", "2</dev/null"])
   testBeside(`with ${outlet} lines are relayed, and exit codes stay`, async () => {
@@ -40,13 +33,16 @@ for (const outlet of ["2<>FULL", "2>/dev/full", "2> >(:)", "2>&-", "0<&- 1>&- 2>
       );
     const unix = join(newFolder(), "room");
     const server = start("--unix", unix);
-    const [ann, bob] = await callMany(unix, 2);
-    for (const peer of await callMany(unix, 50)) peer.reset();
-    ann?.say("hello\n");
-    await bob?.hears("hello\n");
+    // Nothing tells that it listens.
+    const connect = (): Promise<Peer> =>
+      Peer.connect(0, { unix }).catch(() => Bun.sleep(10).then(connect));
+    const [ann, bob] = [await connect(), await connect()];
+    for (let n = 0; n < 50; n++) (await connect()).reset();
+    ann.say("hello\n");
+    await bob.hears("hello\n");
     server.kill("SIGTERM");
-    expect(await bob?.hearsAll()).toBe("hello\n");
-    for (const peer of [ann, bob]) peer?.endInput();
+    expect(await bob.hearsAll()).toBe("hello\n");
+    for (const peer of [ann, bob]) peer.endInput();
     expect(await server.exited).toBe(0);
     expect(await start("--nope", "0").exited).toBe(2);
     expect(await start("--host", "192.0.2.1", "0").exited).toBe(1);
