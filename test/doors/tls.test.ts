@@ -2,7 +2,6 @@
 
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
-import type { SecureVersion } from "node:tls";
 
 import { UserError } from "../../lib/program/system-errors.ts";
 import { key, pem } from "../certificates.ts";
@@ -16,12 +15,6 @@ endAfterEach();
 const test = besideWith("openssl");
 const testOthers = besideWith("openssl", "ncat", "socat");
 
-/** A ClientHello that knows nothing newer than TLS 1.1. */
-const HELLO_OF_TLS_1_1 = Buffer.concat([
-  Buffer.from([0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2]),
-  Buffer.alloc(32, 7),
-  Buffer.from([0, 0, 2, 0, 0x2f, 1, 0]),
-]);
 const GARBLED_HELLO = Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0, 0, 0]);
 
 const openssl = (port: number, ...options: string[]) =>
@@ -53,65 +46,64 @@ testOthers(
   },
 );
 
-for (const version of ["TLSv1.2", "TLSv1.3"] as SecureVersion[])
+for (const [version, option] of [
+  ["TLSv1.2", "-tls1_2"],
+  ["TLSv1.3", "-tls1_3"],
+] as const)
   test(`over ${version}, whose certificate is not accepted receives nothing, and the log says why`, async () => {
-    const { happened, join, port, events } = await openServer({ tls: material("ca") });
-    const member = await join({ tls: trusting({ show: "client" }) });
-    const option = version === "TLSv1.2" ? "-tls1_2" : "-tls1_3";
-    for (const [options, why] of [
-      [[], "no client certificate"],
-      [shows("stranger"), "a client certificate of another CA"],
-      [shows("expired"), "an expired client certificate"],
-      [
-        [...shows("client"), "-verify_return_error", "-CAfile", pem("stranger")],
-        "the client did not accept our certificate",
-      ],
+    const { happened, join, port } = await openServer({ tls: material("ca") });
+    const accepted = { tls: trusting({ show: "client" }) };
+    const [member, other] = [await join(accepted), await join(accepted)];
+    for (const [show, why] of [
+      [{}, "no client certificate"],
+      [{ show: "stranger" }, "a client certificate of another CA"],
+      [{ show: "expired" }, "an expired client certificate"],
     ] as const) {
-      events.length = 0;
-      const stranger = openssl(port, option, ...options);
-      const event = await happened(/^/);
-      expect(event).toMatch(
-        new RegExp(`^refused 127\\.0\\.0\\.1:\\d+: the handshake failed: ${why}$`),
-      );
-      member.say("for members only\n");
-      await stranger.exited;
-      expect(stranger.stdout).not.toContain("for members only");
+      const tls = trusting({ version, ...show });
+      const connecting = Peer.connect(port, { tls }).catch(() => undefined);
+      await happened(new RegExp(`^refused 127.0.0.1:\\d+: the handshake failed: ${why}$`));
+      const stranger = await connecting;
+      member.say(`${why} at the door\n`);
+      await other.hears(`${why} at the door\n`);
+      expect(stranger?.text ?? "").toBe("");
     }
+    const trustsOthers = ["-verify_return_error", "-CAfile", pem("stranger")];
+    openssl(port, option, ...shows("client"), ...trustsOthers);
+    await happened(/: the handshake failed: the client did not accept our certificate$/);
   });
 
-test("plain text, however short, and HTTP are refused, and the log says what they are", async () => {
-  const { port, happened } = await openServer({ tls: material() });
-  for (const [text, why] of [
-    ["hello, is anybody there?\n", "the handshake failed: plain text"],
-    ["GET / HTTP/1.0\r\n\r\n", "the handshake failed: plain text"],
-    ["\n", "the handshake failed: the client has gone"],
-  ] as const) {
-    const peer = await Peer.connect(port, { says: text });
-    if (text === "\n") peer.endInput();
-    await happened(`refused ${peer.name}: ${why}`);
-    await peer.closed();
-  }
-});
-
 test("a handshake that fails otherwise is logged in words, without a code", async () => {
-  const attempts: ((port: number) => unknown)[] = [
-    (port) => Peer.connect(port).then((peer) => peer.say(HELLO_OF_TLS_1_1)),
-    (port) => Peer.connect(port).then((peer) => peer.say(GARBLED_HELLO)),
-    (port) => openssl(port, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA"),
+  const { port, events, happened } = await openServer({ tls: material() });
+  const says = (what: string | Buffer) => async () => (await Peer.connect(port)).write(what);
+  for (const [attempt, why] of [
+    [says("hello, is anybody there?\n"), "plain text"],
+    [says("GET / HTTP/1.0\r\n\r\n"), "plain text"],
+    [async () => (await Peer.connect(port, { says: "\n" })).endInput(), "the client has gone"],
+    [() => openssl(port, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), "unsupported protocol"],
+    [says(GARBLED_HELLO), /./],
+    [() => openssl(port, "-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA"), /./],
     // One that hangs up because of our certificate.
-    (port) => Peer.connect(port, { tls: { rejectUnauthorized: true } }).catch(() => {}),
-  ];
-  for (const attempt of attempts) {
-    const { port, happened } = await openServer({ tls: material() });
-    await attempt(port);
+    [() => Peer.connect(port, { tls: { rejectUnauthorized: true } }).catch(() => {}), /./],
+  ] as const) {
+    events.length = 0;
+    await attempt();
     const event = await happened(/^refused 127\.0\.0\.1:\d+: the handshake failed: ./);
+    expect(event.replace(/.*: /, "")).toMatch(why);
     expect(event).not.toMatch(/[A-Z]{4,}|undefined|error:|SSL routines/);
   }
 });
 
-test("what will not do renews nothing, and the server goes on with what it has", async () => {
+test("certificates, CA and pass phrase are renewed each alone, for connections to come, if there are any", async () => {
   const passPhrase = Buffer.from("old");
-  const { server, port, happened } = await openServer({ tls: material(), passPhrase });
+  const web = { host: "127.0.0.1", port: 0 };
+  const { server, port, happened } = await openServer({ tls: material(), passPhrase, web });
+  const outcome = async (show: string | undefined, says: string) => {
+    const peer = await Peer.connect(port, { tls: trusting(show ? { show } : {}), says });
+    const event = await happened(new RegExp(` ${peer.name}`));
+    await peer.end();
+    return event.replace(` ${peer.name}`, "");
+  };
+  // What will not do renews nothing.
   const other = readFileSync(key("client"), "utf8");
   for (const secrets of [
     { tls: { cert: "none", key: "none" } },
@@ -119,19 +111,7 @@ test("what will not do renews nothing, and the server goes on with what it has",
     { tls: material(), passPhrase: Buffer.from("two\nlines") },
   ])
     expect(() => server.renew(secrets)).toThrow(UserError);
-  const peer = await Peer.connect(port, { tls: trusting(), says: "old\n" });
-  await happened(`joined ${peer.name}`);
-});
-
-test("certificates, CA and pass phrase are renewed each alone, for connections to come", async () => {
-  const passPhrase = Buffer.from("old");
-  const { server, port, happened } = await openServer({ tls: material(), passPhrase });
-  const outcome = async (show: string | undefined, says: string) => {
-    const peer = await Peer.connect(port, { tls: trusting(show ? { show } : {}), says });
-    const event = await happened(new RegExp(` ${peer.name}`));
-    await peer.end();
-    return event.replace(` ${peer.name}`, "");
-  };
+  expect(await outcome(undefined, "old\n")).toBe("joined");
   server.renew({ passPhrase: Buffer.from("new") });
   expect(await outcome(undefined, "new\n")).toBe("joined");
   server.renew({ tls: material("ca") });
@@ -140,4 +120,8 @@ test("certificates, CA and pass phrase are renewed each alone, for connections t
   expect(await outcome("stranger", "new\n")).toBe(
     "refused: the handshake failed: a client certificate of another CA",
   );
+  await server.stop();
+  server.renew({ tls: material() });
+  for (const free of [port, Number(new URL(server.urls["web"] ?? "").port)])
+    Bun.listen({ hostname: "127.0.0.1", port: free, socket: { data() {} } }).stop(true);
 });

@@ -1,14 +1,9 @@
 /** What the options of a server name: what will not do is one line, before it listens. */
 
 import { expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 
 import { key, pem } from "../certificates.ts";
-import { endAfterEach, newFolder, runToEnd, serverCommand } from "../harness.ts";
 import { settingsFor } from "./served.ts";
-
-endAfterEach();
 
 const FILES: Record<string, string> = {
   CERT: pem("server"),
@@ -32,12 +27,4 @@ test.each([
 ])("%s cannot be meant: %s", async (words, message) => {
   const told = settingsFor(...words.split(" ").map((word) => FILES[word] ?? word));
   expect(await told.catch(String)).toBe(`UserError: ${message}`);
-});
-
-test("the name of a file is on one line, and the exit code is 1", async () => {
-  const folder = join(newFolder(), "a b\n'c'");
-  mkdirSync(folder);
-  const { code, stderr } = await runToEnd(serverCommand("--pass-file", join(folder, "none"), "0"));
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/^linechat-server: cannot read .*\\x0a'c'\/none: no such file .*\n$/);
 });

@@ -5,7 +5,16 @@ import { join } from "node:path";
 
 import { stderr } from "../../lib/program/process.ts";
 import { openEventLog } from "../../lib/server/event-log.ts";
-import { atEnd, endAfterEach, newFolder, Peer, ROOT, testBeside } from "../harness.ts";
+import {
+  atEnd,
+  commandAfter,
+  endAfterEach,
+  newFolder,
+  Peer,
+  Program,
+  serverCommand,
+  testBeside,
+} from "../harness.ts";
 import { Fifo } from "../harness/fifo.ts";
 import { eventually } from "../harness/watched.ts";
 
@@ -13,70 +22,30 @@ endAfterEach();
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
-/** A server whose stderr is a descriptor, or goes where the shell redirects it. */
-function serve(words: readonly string[], { stderr = -1, redirect = "" }) {
-  const script = `exec "$0" server.ts "$@" ${redirect}`;
-  const server = Bun.spawn(["bash", "-c", script, process.execPath, ...words], {
-    cwd: ROOT,
-    stdio: ["ignore", "ignore", stderr < 0 ? "ignore" : stderr],
-  });
-  atEnd(async () => {
-    server.kill("SIGKILL");
-    await server.exited;
-  });
-  return server;
-}
-
-/** Connects so many, as soon as somebody listens, and there is room in the backlog. */
-function callMany(unix: string, count: number): Promise<Peer[]> {
-  const connect = (): Promise<Peer> =>
-    Peer.connect(0, { unix }).catch(() => Bun.sleep(10).then(connect));
-  return Promise.all(Array.from({ length: count }, connect));
-}
-
-for (const what of ["is full", "was full before the start", "has no reader any more"])
-  testBeside(`a pipe that ${what} holds nothing up, and SIGTERM ends the server`, async () => {
-    const pipe = new Fifo();
-    const unix = join(newFolder(), "room");
-    if (what === "was full before the start") pipe.fill();
-    const server = serve(["--unix", unix], { stderr: pipe.held });
-    if (what !== "was full before the start") await pipe.printed(/listening on .*\n/);
-    if (what === "is full") pipe.fill();
-    if (what === "has no reader any more") pipe.close();
-    const peers = await callMany(unix, 450);
-    peers.at(-1)?.say("hello\n");
-    await peers[0]?.hears("hello\n");
-    server.kill("SIGTERM");
-    for (const peer of peers) {
-      expect(await peer.endOfInput()).toBe(true);
-      peer.endInput();
-    }
-    expect([await server.exited, pipe.isNonBlocking]).toEqual([0, false]);
-  });
-
-for (const redirect of ["2>&-", "2>/dev/full", "0<&- 1>&- 2>&-", "2</dev/null"])
-  testBeside(`with ${redirect} lines are relayed, and nothing else is received`, async () => {
-    const unix = join(newFolder(), "room");
-    const server = serve(["--unix", unix], { redirect });
-    const [ann, bob] = await callMany(unix, 2);
-    for (const peer of await callMany(unix, 50)) peer.reset();
-    ann?.say("hello\n");
-    await bob?.hears("hello\n");
-    server.kill("SIGTERM");
-    expect(await bob?.hearsAll()).toBe("hello\n");
-    for (const peer of [ann, bob]) peer?.endInput();
-    expect(await server.exited).toBe(0);
-  });
-
-for (const [what, words, code] of [
-  ["a mistake on the command line", ["--nope", "0"], 2],
-  ["an address that is not there", ["--host", "192.0.2.1", "0"], 1],
-] as const)
-  testBeside(`${what} gives exit code ${code} also where it cannot be told`, async () => {
+// The third one is a pipe that nobody reads any more; into the first, nothing fits.
+for (const outlet of ["2<>FULL", "2>/dev/full", "2> >(:)", "2>&-", "0<&- 1>&- 2>&-", "2</dev/null"])
+  testBeside(`with ${outlet} lines are relayed, and exit codes stay`, async () => {
     const pipe = new Fifo();
     pipe.fill();
-    for (const to of [{ stderr: pipe.held }, { redirect: "2>&-" }, { redirect: "2>/dev/full" }])
-      expect(await serve(words, to).exited).toBe(code);
+    const start = (...words: string[]) =>
+      new Program(
+        commandAfter(`exec ${outlet.replace("FULL", pipe.path)}`, serverCommand(...words)),
+      );
+    const unix = join(newFolder(), "room");
+    const server = start("--unix", unix);
+    // Nothing tells that it listens.
+    const connect = (): Promise<Peer> =>
+      Peer.connect(0, { unix }).catch(() => Bun.sleep(10).then(connect));
+    const [ann, bob] = [await connect(), await connect()];
+    for (let n = 0; n < 50; n++) (await connect()).reset();
+    ann.say("hello\n");
+    await bob.hears("hello\n");
+    server.kill("SIGTERM");
+    expect(await bob.hearsAll()).toBe("hello\n");
+    for (const peer of [ann, bob]) peer.endInput();
+    expect(await server.exited).toBe(0);
+    expect(await start("--nope", "0").exited).toBe(2);
+    expect(await start("--host", "192.0.2.1", "0").exited).toBe(1);
   });
 
 /** A log, and what it has written. */
