@@ -16,12 +16,12 @@ type Handlers = Bun.SocketHandler<undefined>;
 endAfterEach();
 
 test.each([
-  ["terminate", undefined],
-  ["end", undefined],
-  ["terminate", CERTIFICATE],
-] as const)("%s calls close before it returns, and frees its file", async (way, tls) => {
+  ["terminate", "TCP"],
+  ["end", "TCP"],
+  ["terminate", "TLS"],
+] as const)("%s over %s calls close before it returns, and frees its file", async (way, over) => {
   const events: string[] = [];
-  const { server } = await pair({ close: () => void events.push("close") }, tls);
+  const { server } = await pair({ close: () => void events.push("close") }, over);
   const files = openFiles(process.pid);
   server[way]();
   events.push(`${openFiles(process.pid) - files} file`);
@@ -91,23 +91,25 @@ test("TLS leaves a socket its descriptor, which Bun's types do not list", async 
 });
 
 /** A connection within this process: both of its ends, and the client's EOF. */
-async function pair(handlers: Handlers = {}, tls?: Bun.TLSOptions) {
+async function pair(handlers: Handlers = {}, over = "TCP") {
   const [accepted, ended] = [Promise.withResolvers<Socket>(), Promise.withResolvers<void>()];
-  const { connect } = listen({ [tls ? "handshake" : "open"]: accepted.resolve, ...handlers }, tls);
+  const ready = over === "TLS" ? "handshake" : "open";
+  const { connect } = listen({ [ready]: accepted.resolve, ...handlers }, over);
   const client = await connect({ end: () => ended.resolve() });
   return { server: await accepted.promise, client, received: ended.promise };
 }
 
 /** Listens until the end of the test; returns its port, and how to connect to it. */
-function listen(handlers: Handlers = {}, tls?: Bun.TLSOptions) {
+function listen(handlers: Handlers = {}, over = "TCP") {
+  const [tls, secure] =
+    over === "TLS" ? [{ tls: CERTIFICATE }, { tls: { rejectUnauthorized: false } }] : [];
   const here = { hostname: "127.0.0.1", allowHalfOpen: true };
   const ignoring = { data() {}, error() {} };
   const socket = { ...ignoring, ...handlers };
-  const listener = Bun.listen<undefined>({ ...here, port: 0, ...(tls && { tls }), socket });
+  const listener = Bun.listen<undefined>({ ...here, port: 0, ...tls, socket });
   const { port } = listener;
   atEnd(() => listener.stop(true));
   const connect = async (own: Handlers = {}) => {
-    const secure = tls && { tls: { rejectUnauthorized: false } };
     const client = await Bun.connect<undefined>({
       ...{ ...here, port, ...secure },
       socket: { ...ignoring, ...own },
