@@ -234,7 +234,7 @@ describe("6, a clean end:", () => {
   kept(
     "a half-closed client that reads slowly gets all from before its EOF, and then EOF",
     async (open) => {
-      const room = await open({ logBytes: 16 * MIB, patienceMs: 100_000 });
+      const room = await open();
       const said = Buffer.concat([FLOOD.subarray(0, 6e6), Buffer.from("the last\n")]);
       const { heard, onBytes } = comparing(said);
       const slow = await room.join({ onBytes, stopped: true });
@@ -258,7 +258,7 @@ describe("6, a clean end:", () => {
   );
 
   kept("a stop under load hands everybody the same whole lines, then EOF", async (open) => {
-    const room = await open({ logBytes: MIB });
+    const room = await open(SMALL_AND_PATIENT);
     const [one, talker, other] = [await room.join(), await room.join(), await room.join()];
     const flood = talker.flood(FLOOD.subarray(0, MIB));
     await one.hearsBytes(MIB);
