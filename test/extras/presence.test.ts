@@ -18,17 +18,6 @@ function openRoom(options: Options = {}, before: Make[] = []) {
   return { ...opened, join };
 }
 
-test("of a storm there are ten notices a second at most: the rest is summed up", () => {
-  const { join, pass, settle } = openRoom();
-  const [first] = Array.from({ length: 10_000 }, (_, n) => join(`${n}`));
-  settle();
-  const notices = Array.from({ length: 10 }, (_, n) => `* ${n} joined (${n + 1} here)\n`).join("");
-  expect(first?.received).toBe(notices);
-  pass(1000);
-  settle();
-  expect(first?.received).toBe(`${notices}* 9,990 more joined (10,000 here)\n`);
-});
-
 test("how many are here is not told where other servers share the room", () => {
   const { log } = openParts([]).room;
   const { join, settle } = openRoom({}, [() => ({ order: log })]);
