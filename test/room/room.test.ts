@@ -151,3 +151,15 @@ test("a room that stops, or is out of sync, takes nobody in; the time over, it r
   room.abort();
   expect([ann.closed, ann.reset, bob.reset, room.size]).toEqual([true, false, true, 0]);
 });
+
+test("the log is full when its notes are, of which lines of one author in a row need one", () => {
+  const log = new LineLog(1000, 0, 4);
+  const [ann, bob] = [{ lastRun: -1 }, { lastRun: -1 }];
+  const line = Buffer.from("a\n");
+  for (const author of [ann, bob, ann, ann, ann]) log.append(author, line);
+  expect(log.freeBytes).toBe(990);
+  log.append(bob, line);
+  expect(log.freeBytes).toBe(0);
+  log.release(2);
+  expect(log.freeBytes).toBe(990);
+});
