@@ -157,21 +157,18 @@ test("each default that --help shows is that of its option, and no other option 
     }
 });
 
-test("a server without options asks nothing, limits nothing, and opens no other port", async () => {
+test("a server without options asks nothing, limits nothing, and is on all addresses, at no other port", async () => {
   const settings = await settingsFor("8080");
   const given = Object.entries(settings).filter(
     ([, value]) => value !== undefined && value !== false,
   );
   const sizes = ["buffer", "max-line", "patience", "logBytes", "lineBytesMax", "patienceMs"];
   expect(given.map(([name]) => name).filter((name) => !sizes.includes(name))).toEqual(["port"]);
-});
-
-test("a server is on all addresses, in the room linechat of its Redis, for any number of clients", async () => {
+  expect(new Connections(openRoom().room, {}).clientsMax).toBe(Infinity);
   await using server = await listen({ port: 0 });
   expect(server.address).toMatch(/^(\[::\]|0\.0\.0\.0):\d+$/);
   const { redis } = await settingsFor("--redis", "redis://127.0.0.1", "0");
   expect(redis?.room).toBe("linechat");
-  expect(new Connections(openRoom().room, {}).clientsMax).toBe(Infinity);
 });
 
 test("both ends of a connection send at once what is written, and notice a silent peer", async () => {
