@@ -3,9 +3,10 @@
 import { expect, test } from "bun:test";
 
 import { PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
+import type { Context } from "../../lib/extras/part.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
-import { openParts } from "./open-parts.ts";
+import { contextWith, openParts } from "./open-parts.ts";
 
 test.each([
   ["address", `web:[${"2001:0db8:".repeat(4)}]:65535`, 0],
@@ -18,5 +19,6 @@ test.each([
     room.join(new FakeSocket(), name, `${name} [::1]:1`);
     settle();
     expect(ann.received).toEndWith(`* ${name} joined (2 here)\n`);
+    expect(() => presence(contextWith(), 127)).toThrow("a --max-line of at least 128");
   },
 );

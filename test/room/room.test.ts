@@ -162,4 +162,5 @@ test("the log is full when its notes are, of which lines of one author in a row 
   expect(log.freeBytes).toBe(0);
   log.release(2);
   expect(log.freeBytes).toBe(990);
+  expect(new LineLog(1000, 500).freeBytes).toBe(1000); // What is kept is not for senders.
 });
