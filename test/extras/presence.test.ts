@@ -3,7 +3,6 @@
 import { expect, test } from "bun:test";
 
 import { PREFIX_BYTES_MAX } from "../../lib/extras/names/names.ts";
-import type { Context } from "../../lib/extras/part.ts";
 import { presence } from "../../lib/extras/presence.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { contextWith, openParts } from "./open-parts.ts";
@@ -14,7 +13,8 @@ test.each([
 ])(
   "the longest %s fits into the shortest line that goes with notices",
   (_, name, addedBytesMax) => {
-    const { room, join, settle } = openParts([presence], { lineBytesMax: 128, addedBytesMax });
+    const options = { lineBytesMax: 128, addedBytesMax };
+    const { room, join, settle } = openParts([(context) => presence(context, 128)], options);
     const ann = join("ann");
     room.join(new FakeSocket(), name, `${name} [::1]:1`);
     settle();

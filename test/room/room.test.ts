@@ -129,6 +129,36 @@ test("a leaver is kept while it takes 64 KiB in the patience and the time to clo
   }
 });
 
+test("it has one time to take what its socket had room for all along, and not another for that", () => {
+  const { join, pass, left } = openRoom({ patienceMs: 500, lingerMs: 500 });
+  const [bob, eve] = [join("bob"), join("eve", 0)];
+  bob.sends(LONG_LINE.repeat(30));
+  for (let turn = 0; turn < 2; turn++) pass(0);
+  eve.room = 1_000_000; // More than is written in a turn, and nothing tells of it.
+  eve.data.ended();
+  pass(999);
+  expect(eve.reset).toBe(false);
+  pass(1);
+  expect([eve.reset, left]).toEqual([true, ["eve: too slow"]]);
+});
+
+test("and one that is gone inside a write is used no more", () => {
+  const { room, join, pass } = openRoom();
+  const [ann, bob, refused] = [join("ann"), join("bob", 0), new FakeSocket()];
+  ann.sends("1\n");
+  pass(0);
+  bob.data.ended();
+  for (const socket of [bob, refused])
+    socket.write = (_, __, length) => {
+      socket.data.closed();
+      return length;
+    };
+  bob.data.drained();
+  pass(0);
+  room.refuse(refused, "eve", "room is full");
+  expect([room.lingering.size, refused.ended]).toEqual([0, false]);
+});
+
 test("a room that stops, or is out of sync, takes nobody in; the time over, it resets those behind", () => {
   for (const refusal of [undefined, "out of sync"]) {
     const order = Object.assign(new LineLog(8), refusal === undefined ? {} : { refusal });
