@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 
 import { parsePort } from "../../lib/program/command-line.ts";
-import { formatAddress, hasVanished, splitAddress } from "../../lib/program/network.ts";
+import { formatAddress, splitAddress } from "../../lib/program/network.ts";
 import { fileMode } from "../../lib/program/option-values.ts";
 import { explain, failed, quote, usageError, UserError } from "../../lib/program/system-errors.ts";
 import { formatSize, formatTime, parseSize, parseTimeMs } from "../../lib/program/units.ts";
@@ -65,12 +65,4 @@ test("a known code has the system's words, what it means in a place goes first; 
   const odd = failed("it", new UserError("odd", { code, permanent }));
   expect(odd).toMatchObject({ message: "it: odd", code, permanent });
   expect(usageError("odd")).toMatchObject({ code: "", permanent, exitCode: 2 });
-});
-
-test("what is no TCP connection, or a living one, has not vanished", async () => {
-  const socket = { data() {} };
-  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
-  const living = await Bun.connect({ hostname: "127.0.0.1", port: listener.port, socket });
-  for (const one of [living, { fd: 0 }, { fd: -1 }, {}]) expect(hasVanished(one)).toBe(false);
-  living.terminate();
 });

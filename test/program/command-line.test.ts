@@ -3,10 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { COMMAND, connectOptions } from "../lib/client/options.ts";
-import { parseCommandLine } from "../lib/program/command-line.ts";
-import { SERVER, settingsOf } from "../lib/server/options.ts";
-import manifest from "../package.json";
+import { COMMAND, connectOptions } from "../../lib/client/options.ts";
+import { parseCommandLine } from "../../lib/program/command-line.ts";
+import { SERVER, settingsOf } from "../../lib/server/options.ts";
+import manifest from "../../package.json";
 import {
   clientCommand,
   endAfterEach,
@@ -16,7 +16,7 @@ import {
   serverCommand,
   ServerProgram,
   testBeside,
-} from "./harness.ts";
+} from "../harness.ts";
 
 endAfterEach();
 
