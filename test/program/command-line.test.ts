@@ -135,24 +135,19 @@ for (const [program, operands, linesMax] of [
   ["server", "<port>", 75],
   ["client", "<host> <port>", 45],
 ] as const)
-  testBeside(`${program} --help and --version are short, in the name it was called`, async () => {
-    const names = {
-      [`linechat-${program}`]: [`${program}.ts`],
-      [`linechat ${program}`]: [join("lib", "command.ts"), program],
-    };
-    for (const [name, words] of Object.entries(names)) {
-      const run = (option: string) => runToEnd([process.execPath, ...words, option]);
-      const { code, stdout, stderr } = await run("--help");
-      expect([code, stderr]).toEqual([0, ""]);
-      const usages = [operands, "--unix <path>"].map((place) => `${name} [options] ${place}\n`);
-      expect(stdout).toStartWith(usages.join(""));
-      expect(stdout.replaceAll(name, "")).not.toMatch(/linechat[ -][sc]/);
-      const lines = stdout.split("\n");
-      expect(lines.length).toBeLessThan(linesMax);
-      for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
-      const shown = { code: 0, stdout: `${name} ${manifest.version}\n`, stderr: "" };
-      expect(await run("--version")).toEqual(shown);
-    }
+  testBeside(`${program} --help and --version are short, and tell its name`, async () => {
+    const name = `linechat-${program}`;
+    const run = (option: string) => runToEnd([process.execPath, `${program}.ts`, option]);
+    const { code, stdout, stderr } = await run("--help");
+    expect([code, stderr]).toEqual([0, ""]);
+    const usages = [operands, "--unix <path>"].map((place) => `${name} [options] ${place}\n`);
+    expect(stdout).toStartWith(usages.join(""));
+    expect(stdout.replaceAll(name, "")).not.toMatch(/linechat[ -][sc]/);
+    const lines = stdout.split("\n");
+    expect(lines.length).toBeLessThan(linesMax);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+    const shown = { code: 0, stdout: `${name} ${manifest.version}\n`, stderr: "" };
+    expect(await run("--version")).toEqual(shown);
   });
 
 testBeside("--quiet leaves only warnings and errors in the server's log", async () => {
