@@ -5,35 +5,30 @@
  */
 
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 
 import { openFiles } from "./bench/usage.ts";
-import { atEnd, endAfterEach, newFolder, ROOT } from "./harness.ts";
+import { atEnd, endAfterEach } from "./harness.ts";
 import { CERTIFICATE } from "./simulation/certificate.ts";
 
 type Socket = Bun.Socket<undefined>;
 type Handlers = Bun.SocketHandler<undefined>;
-type Over = "TCP" | "a Unix socket" | "TLS";
 
 endAfterEach();
 
-for (const [over, ways] of [
-  ["TCP", ["terminate", "end"]],
-  ["a Unix socket", ["terminate", "end"]],
-  ["TLS", ["terminate"]],
-] as const)
-  for (const way of ways)
-    test(`${way} calls close before it returns, over ${over}; its file is free then`, async () => {
-      const events: string[] = [];
-      const { server } = await pair({ close: () => void events.push("close") }, over);
-      const files = openFiles(process.pid);
-      server[way]();
-      events.push(`${openFiles(process.pid) - files} file`);
-      expect(events, "lib/server/connections.ts counts open sockets").toEqual(["close", "-1 file"]);
-      const taken = server.write(Buffer.from("late"), 0, 4);
-      expect(taken, "lib/room/cursor.ts takes -1 for a reset").toBe(-1);
-    });
+test.each([
+  ["terminate", "TCP"],
+  ["end", "TCP"],
+  ["terminate", "TLS"],
+] as const)("%s over %s calls close before it returns, and frees its file", async (way, over) => {
+  const events: string[] = [];
+  const { server } = await pair({ close: () => void events.push("close") }, over);
+  const files = openFiles(process.pid);
+  server[way]();
+  events.push(`${openFiles(process.pid) - files} file`);
+  expect(events, "lib/server/connections.ts counts open sockets").toEqual(["close", "-1 file"]);
+  const taken = server.write(Buffer.from("late"), 0, 4);
+  expect(taken, "lib/room/cursor.ts takes -1 for a reset").toBe(-1);
+});
 
 test("after one's own shutdown the peer's FIN comes as close, with no end", async () => {
   const events: string[] = [];
@@ -50,14 +45,12 @@ test("after one's own shutdown the peer's FIN comes as close, with no end", asyn
 });
 
 test("after the peer's FIN one's own shutdown closes the socket", async () => {
-  const [ended, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const { server, client } = await pair({
-    end: () => ended.resolve(),
+  const closed = Promise.withResolvers<void>();
+  const { client } = await pair({
+    end: (socket) => void socket.shutdown(),
     close: () => closed.resolve(),
   });
   client.shutdown();
-  await ended.promise;
-  server.shutdown();
   await closed.promise; // Else a leaver of lib/room/leaver.ts would linger to its deadline.
 });
 
@@ -73,20 +66,18 @@ test("a peer that has reset before it was accepted has no address in open", asyn
 });
 
 test("setImmediate runs once all sockets that are ready have had their data", async () => {
-  const turns: number[] = [];
-  const ended = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<number>();
   let heard = 0;
   const { connect } = listen({
     data() {
-      if (heard++ === 0) setImmediate(() => ended.resolve(void turns.push(heard)));
+      if (heard++ === 0) setImmediate(() => ended.resolve(heard));
     },
   });
   const clients = await Promise.all(Array.from({ length: 5 }, () => connect()));
   await new Promise((resolve) => setImmediate(resolve));
   // Written in one go, so that all are ready in the same turn.
   for (const client of clients) client.write("x");
-  await ended.promise;
-  expect(turns, "lib/server/listen.ts flushes once a turn by it").toEqual([5]);
+  expect(await ended.promise, "lib/server/listen.ts flushes once a turn by it").toBe(5);
 });
 
 test("TLS leaves a socket its descriptor, which Bun's types do not list", async () => {
@@ -99,46 +90,32 @@ test("TLS leaves a socket its descriptor, which Bun's types do not list", async 
   secure.terminate();
 });
 
-test("the files that depend on these facts are there", () => {
-  const named = new Set(readFileSync(import.meta.path, "utf8").match(/lib(\/[a-z-]+)+\.ts/g));
-  expect([...named].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
-});
-
 /** A connection within this process: both of its ends, and the client's EOF. */
-async function pair(handlers: Handlers = {}, over: Over = "TCP") {
+async function pair(handlers: Handlers = {}, over = "TCP") {
   const [accepted, ended] = [Promise.withResolvers<Socket>(), Promise.withResolvers<void>()];
-  const ready = { [over === "TLS" ? "handshake" : "open"]: accepted.resolve };
-  const { connect } = listen({ ...ready, ...handlers }, over);
+  const ready = over === "TLS" ? "handshake" : "open";
+  const { connect } = listen({ [ready]: accepted.resolve, ...handlers }, over);
   const client = await connect({ end: () => ended.resolve() });
   return { server: await accepted.promise, client, received: ended.promise };
 }
 
 /** Listens until the end of the test; returns its port, and how to connect to it. */
-function listen(handlers: Handlers = {}, over: Over = "TCP") {
-  const unix = join(newFolder(), "socket");
-  // By their types, the two kinds of places share no options.
-  const at = (port: number, tls: Bun.TLSOptions) =>
-    (over === "a Unix socket"
-      ? { unix }
-      : { hostname: "127.0.0.1", port, ...(over === "TLS" && { tls }) }) as {
-      hostname: string;
-      port: number;
-    };
-  const socket = { data() {}, error() {} };
-  const listener = Bun.listen<undefined>({
-    ...at(0, CERTIFICATE),
-    allowHalfOpen: true,
-    socket: { ...socket, ...handlers },
-  });
+function listen(handlers: Handlers = {}, over = "TCP") {
+  const [tls, secure] =
+    over === "TLS" ? [{ tls: CERTIFICATE }, { tls: { rejectUnauthorized: false } }] : [];
+  const here = { hostname: "127.0.0.1", allowHalfOpen: true };
+  const ignoring = { data() {}, error() {} };
+  const socket = { ...ignoring, ...handlers };
+  const listener = Bun.listen<undefined>({ ...here, port: 0, ...tls, socket });
+  const { port } = listener;
   atEnd(() => listener.stop(true));
   const connect = async (own: Handlers = {}) => {
     const client = await Bun.connect<undefined>({
-      ...at(listener.port, { rejectUnauthorized: false }),
-      allowHalfOpen: true,
-      socket: { ...socket, ...own },
+      ...{ ...here, port, ...secure },
+      socket: { ...ignoring, ...own },
     });
     atEnd(() => client.terminate());
     return client;
   };
-  return { port: listener.port, connect };
+  return { port, connect };
 }

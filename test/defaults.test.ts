@@ -19,7 +19,6 @@ import { settingsFor } from "./server/served.ts";
 
 endAfterEach();
 
-const DAY_MS = 86_400_000;
 const HERE = { host: "127.0.0.1", port: 0 };
 
 /** All that tells a default: comments and READMEs, without the stars and line ends. */
@@ -30,11 +29,12 @@ const TEXTS = ["README.md", "lib/**/*.{ts,md}"]
   .replace(/\s*\n(\s*\*(?!\/))?\s*/g, " ")
   .replace(/ +/g, " ");
 
-/** A default that has a size or a time, in bytes or ms: where it is told, and what runs. */
+/** A default that has a size or a time, in bytes or ms: where it is told, and what it is in fact. */
 interface Default {
   readonly value: number;
   readonly told: readonly string[];
-  inFact(): number | Promise<number>;
+  /** Gives the value, or waits until an alarm for so many ms `isSet`. */
+  inFact(isSet: () => boolean): Promise<unknown> | number;
 }
 
 const DEFAULTS: Record<string, Default> = {
@@ -72,27 +72,24 @@ const DEFAULTS: Record<string, Default> = {
   "the time for a pass phrase, a header, a handshake": {
     value: 10_000,
     told: ["in ms from 1 to a day; 10 s by default"],
-    inFact: () => doorMs({ passPhrase: Buffer.from("open sesame") }),
+    inFact: (isSet) => waitAtDoor({ passPhrase: Buffer.from("open sesame") }, isSet),
   },
   "the time for a name": {
     value: 60_000,
     told: ["no name within 1m"],
-    inFact: () => doorMs({ names: true }),
+    inFact: (isSet) => waitAtDoor({ names: true }, isSet),
   },
   "the grace of a stop": {
     value: 5_000,
     told: ["how long to wait for slow readers, in ms; 5 s by default", "pending, for at most 5 s"],
-    async inFact() {
-      const server = await listen({ ...HERE, lingerMs: DAY_MS });
+    async inFact(isSet) {
+      const server = await listen(HERE);
       const peer = await Peer.connect(server.port);
       await eventually("a member", () => server.size === 1);
-      const delays = await alarmsOf(async (set) => {
-        const stopped = server.stop();
-        await eventually("an alarm", () => set.some((ms) => ms < DAY_MS / 2));
-        await peer.end();
-        await stopped;
-      });
-      return Math.min(...delays);
+      const stopped = server.stop();
+      await eventually("the alarm of a stop", isSet);
+      await peer.end();
+      await stopped;
     },
   },
   "those that linger": {
@@ -113,23 +110,26 @@ const DEFAULTS: Record<string, Default> = {
   "the time until a server answers": {
     value: 30_000,
     told: ["may take to answer, in ms from 1 on; 30 s by default. As long again for TLS."],
-    inFact: async () => Math.max(...(await alarmsOfTls())),
+    async inFact(isSet) {
+      const host = await Host.open();
+      const connecting = connect({ ...HERE, port: host.port, tls: {} });
+      await eventually("the alarm of a handshake", isSet);
+      (await host.guest()).reset();
+      await expect(connecting).rejects.toThrow("cannot connect");
+      host.close();
+    },
   },
   "the time that close() takes": {
     value: 5_000,
     told: ["before the connection is reset; 5 s by default"],
-    async inFact() {
+    async inFact(isSet) {
       const host = await Host.open();
       const connection = await connect({ ...HERE, port: host.port });
-      const guest = await host.guest();
-      const delays = await alarmsOf(async () => {
-        const closed = connection.close();
-        await guest.endOfInput();
-        guest.endInput();
-        await closed;
-      });
+      const closed = connection.close();
+      await eventually("the alarm of a close", isSet);
+      (await host.guest()).endInput();
+      await closed;
       host.close();
-      return Math.max(...delays);
     },
   },
 };
@@ -141,7 +141,9 @@ test.each(Object.entries(DEFAULTS))("%s is as long or large as it is told", asyn
     else expect(SERVER.options[name]?.help).toEndWith(` (default ${shown})`);
     if (shown !== undefined) expect(SERVER.options[name]?.default).toBe(one.value);
   }
-  expect(await one.inFact()).toBe(one.value);
+  using alarms = spyOn(globalThis, "setTimeout");
+  const isSet = () => alarms.mock.calls.some(([, ms = 0]) => Math.abs(ms - one.value) < 100);
+  expect((await one.inFact(isSet)) ?? one.value).toBe(one.value);
 });
 
 test("each default that --help shows is that of its option, and no other option has one", () => {
@@ -155,21 +157,18 @@ test("each default that --help shows is that of its option, and no other option 
     }
 });
 
-test("a server without options asks nothing, limits nothing, and opens no other port", async () => {
+test("a server without options asks nothing, limits nothing, and is on all addresses, at no other port", async () => {
   const settings = await settingsFor("8080");
   const given = Object.entries(settings).filter(
     ([, value]) => value !== undefined && value !== false,
   );
   const sizes = ["buffer", "max-line", "patience", "logBytes", "lineBytesMax", "patienceMs"];
   expect(given.map(([name]) => name).filter((name) => !sizes.includes(name))).toEqual(["port"]);
-});
-
-test("a server is on all addresses, in the room linechat of its Redis, for any number of clients", async () => {
+  expect(new Connections(openRoom().room, {}).clientsMax).toBe(Infinity);
   await using server = await listen({ port: 0 });
   expect(server.address).toMatch(/^(\[::\]|0\.0\.0\.0):\d+$/);
   const { redis } = await settingsFor("--redis", "redis://127.0.0.1", "0");
   expect(redis?.room).toBe("linechat");
-  expect(new Connections(openRoom().room, {}).clientsMax).toBe(Infinity);
 });
 
 test("both ends of a connection send at once what is written, and notice a silent peer", async () => {
@@ -200,40 +199,9 @@ function msUntil(pass: (ms: number) => void, isSo: () => boolean): number {
   return ms;
 }
 
-/** When a server wakes up that only has a client at its door: how long that may take. */
-async function doorMs(options: object): Promise<number> {
-  const server = await listen({ ...HERE, ...options });
-  const [ms = 0] = await alarmsOf(async (set) => {
-    await Peer.connect(server.port);
-    await eventually("an alarm", () => set.length > 0);
-  });
-  await server.stop(0);
-  return ms;
-}
-
-/** The alarms that a client sets which waits for a server in vain. */
-async function alarmsOfTls(): Promise<number[]> {
-  const host = await Host.open();
-  const alarms = await alarmsOf(async () => {
-    const connecting = connect({ ...HERE, port: host.port, tls: {} });
-    void host.guest().then((guest) => guest.reset());
-    await expect(connecting).rejects.toThrow("cannot connect");
-  });
-  host.close();
-  return alarms;
-}
-
-/** In how many ms, to the tenth of a second, the alarms ring that the code of lib/ sets meanwhile. */
-async function alarmsOf(during: (set: number[]) => Promise<void>): Promise<number[]> {
-  const set: number[] = [];
-  // What servers of tests before have still to do is not of this one.
-  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
-  const { setTimeout } = globalThis;
-  const noting = (action: () => void, ms = 0) => {
-    if (new Error().stack?.includes(`${ROOT}/lib/`)) set.push(Math.round(ms / 100) * 100);
-    return setTimeout(action, ms);
-  };
-  globalThis.setTimeout = Object.assign(noting, setTimeout);
-  await during(set).finally(() => (globalThis.setTimeout = setTimeout));
-  return set;
+/** A client waits at the door of a server, for which there is a time. */
+async function waitAtDoor(options: object, isSet: () => boolean): Promise<void> {
+  await using server = await listen({ ...HERE, ...options });
+  await Peer.connect(server.port);
+  await eventually("the alarm at the door", isSet);
 }

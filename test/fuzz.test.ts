@@ -1,6 +1,6 @@
 /**
- * Random input through the parts that take it byte by byte, compared with slow,
- * obvious reference versions. A failure names its seed; `FUZZ_SEED=7 bun test
+ * Input in all forms, and cut anywhere, through the parts that take it byte by byte, compared with slow,
+ * obvious versions. Where it is random, a failure names its seed: `FUZZ_SEED=7 bun test
  * test/fuzz.test.ts` replays that one alone.
  */
 
@@ -9,14 +9,8 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { protocolOf } from "../lib/doors/first-bytes.ts";
 import { NamedLines } from "../lib/extras/names/named-lines.ts";
 import { PREFIX_BYTES_MAX } from "../lib/extras/names/names.ts";
-import { flag, parseCommandLine } from "../lib/program/command-line.ts";
 import { isName, nameKey } from "../lib/program/names.ts";
-import { count, size } from "../lib/program/option-values.ts";
-import { UserError } from "../lib/program/system-errors.ts";
-import { formatSize, parseSize, parseTimeMs } from "../lib/program/units.ts";
-import type { Lines } from "../lib/room/fair-queue.ts";
 import { LineBuffer } from "../lib/room/line-buffer.ts";
-import { LineLog } from "../lib/room/line-log.ts";
 import { forSeeds } from "./harness/seeds.ts";
 import { hasFirstLine, OTHER_STARTS, protocolIn } from "./simulation/first-line.ts";
 import { asRelayed, countedBytes } from "./simulation/naming.ts";
@@ -24,37 +18,55 @@ import type { Random } from "./simulation/random.ts";
 
 setDefaultTimeout(60_000);
 
-const LF = 0x0a;
+const NAME = "al";
 
-for (const [what, name] of [
-  ["LineBuffer frames any bytes", undefined],
-  ["NamedLines puts a name before each line once and shows its controls", "al"],
-] as const)
-  test(`${what}, cut anywhere, as a byte-by-byte reader does`, () => {
-    forSeeds(name === undefined ? 3000 : 1000, (random) => {
-      const lineBytesMax = random.between(1, 30);
-      const buffer = new LineBuffer(lineBytesMax);
-      const lines: Lines = name === undefined ? buffer : new NamedLines(buffer, name);
-      expectSameLines(random, lines, new ReferenceBuffer(lineBytesMax, name));
-    });
+test("lines come out whole, with a name before each, and as many as fit, as if read one by one", () => {
+  forSeeds(1000, (random) => {
+    const lineBytesMax = random.between(1, 30);
+    const buffer = new NamedLines(new LineBuffer(lineBytesMax), NAME);
+    let [sent, taken] = ["", ""];
+    const takeSome = (bytesMax: number) => {
+      const run = Buffer.from(buffer.take(bytesMax) ?? []).toString("latin1");
+      const left = linesOf(sent, lineBytesMax).lines.slice(taken.length);
+      const fitting = left.slice(0, bytesMax).lastIndexOf("\n") + 1;
+      expect([run.length <= fitting, run === "" ? fitting : 0]).toEqual([true, 0]);
+      expect(`${run}\n`).toMatch(/\n\n?$/);
+      taken += run;
+    };
+    for (let step = random.between(1, 30); step > 0; step--) {
+      const chunk = randomLines(random, random.below(50));
+      sent += chunk;
+      buffer.push(Buffer.from(chunk, "latin1"));
+      if (random.chance(500)) takeSome(random.below(80));
+      const { isTooLong } = linesOf(sent, lineBytesMax);
+      expect(buffer.objection !== undefined).toBe(isTooLong);
+    }
+    if (random.chance(500)) {
+      buffer.end();
+      if (/[^\n]$/.test(sent)) sent += "\n";
+    }
+    while (buffer.next) takeSome(2 * lineBytesMax + PREFIX_BYTES_MAX);
+    expect(taken).toBe(linesOf(sent, lineBytesMax).lines);
   });
+});
 
 test("what a client speaks is told by its first line, cut anywhere, and is not told before it is known", () => {
-  forSeeds(3000, (random) => {
-    const sent = Buffer.from(randomStart(random), "latin1");
-    for (let length = 0; length <= sent.length; length++) {
-      const received = sent.subarray(0, length);
-      const protocol = protocolIn(received);
-      const found = protocolOf(received);
-      const context = [sent.toString("latin1"), length, found];
+  const without = (text: string, at: number) => text.slice(0, at) + text.slice(at + 1);
+  const nearly = OTHER_STARTS.flatMap((start) => [...start].map((_, at) => without(start, at)));
+  const before = ["", "\n", "\r\n\n", "\n\n\n", "a", " ", "\0"];
+  for (const start of new Set(
+    [...OTHER_STARTS, ...nearly].flatMap((one) => before.map((text) => text + one)),
+  ))
+    for (let length = 0; length <= start.length; length++) {
+      const received = Buffer.from(start.slice(0, length), "latin1");
+      const [protocol, found] = [protocolIn(received), protocolOf(received)];
       // Lines may be known before the end of the first one.
-      if (protocol || hasFirstLine(received))
-        expect(context).toEqual([...context.slice(0, 2), protocol ?? "lines"]);
-      else expect(["lines", undefined]).toContain(found);
-      if (found === "lines")
-        expect([...context, protocolIn(sent)]).toEqual([...context, undefined]);
+      const isKnown = protocol !== undefined || hasFirstLine(received);
+      const right = isKnown ? [protocol ?? "lines"] : ["lines", undefined];
+      if (!right.includes(found)) expect([start, length, found]).toEqual([start, length, right[0]]);
+      const all = protocolIn(Buffer.from(start, "latin1"));
+      if (found === "lines") expect([start, length, all]).toEqual([start, length, undefined]);
     }
-  });
 });
 
 /** Characters, those of a line being the same in a name, however they are written. */
@@ -81,210 +93,52 @@ const NO_NAME = [
 ];
 
 test("a name is known in every form it can be written in, and no two names are one", () => {
-  forSeeds(3000, (random) => {
-    const kinds = () =>
-      Array.from({ length: random.between(1, 4) }, () => random.below(SAME_CHARACTERS.length));
-    const [one, another] = [kinds(), random.chance(500) ? kinds() : undefined];
-    const write = (some: number[]) =>
-      some.map((kind) => random.pick(SAME_CHARACTERS[kind] ?? [])).join("");
-    const names = [write(one), write(another ?? one)] as const;
-    for (const name of names) expect([name, isName(name)]).toEqual([name, true]);
-    const areSame = `${one}` === `${another ?? one}`;
-    expect([...names, nameKey(names[0]) === nameKey(names[1])]).toEqual([...names, areSame]);
-    for (const form of ["NFC", "NFD", "NFKC", "NFKD"])
-      expect(nameKey(names[0].normalize(form))).toBe(nameKey(names[0]));
-  });
+  const keys = new Set<string>();
+  const pairs = SAME_CHARACTERS.flatMap((one) => SAME_CHARACTERS.map((other) => [one, other]));
+  for (const [ones = [], others = []] of pairs) {
+    const written = ones.flatMap((one) => others.map((other) => one + other));
+    const forms = ["NFC", "NFD", "NFKC", "NFKD"].flatMap((form) =>
+      written.map((name) => name.normalize(form)),
+    );
+    const [key] = [...written, ...forms].map(nameKey);
+    for (const name of [...written, ...forms])
+      expect([name, isName(name), nameKey(name)]).toEqual([name, true, `${key}`]);
+    keys.add(`${key}`);
+  }
+  expect(keys.size).toBe(pairs.length);
 });
 
 test("a name is 1 to 32 characters, none of them unseen, blank, a colon or one that turns text", () => {
-  forSeeds(3000, (random) => {
-    const characters = Array.from({ length: random.pick([0, 1, 5, 31, 32, 33, 1000]) }, () =>
-      random.chance(20) ? random.pick(NO_NAME) : random.pick(["😀", "a", "Ж", "ש", "7", "\u0301"]),
+  const isNames = (texts: string[]) => texts.map((text) => [text, isName(text)]);
+  for (const one of ["😀", "a", "Ж", "ש", "7"]) {
+    const long = one.repeat(31);
+    const names = [one, `${one}\u0301`, long, one + long];
+    const others = ["", `\u0301${one}`, `${one}${one}${long}`, one.repeat(1000)];
+    const unclean = NO_NAME.flatMap((other) => [other, one + other, `${one}${other}${one}`]);
+    expect(isNames(names)).toEqual(names.map((name) => [name, true]));
+    expect(isNames([...others, ...unclean])).toEqual(
+      [...others, ...unclean].map((text) => [text, false]),
     );
-    const isOne = characters.length >= 1 && characters.length <= 32;
-    const isClean = characters.every((one) => !NO_NAME.includes(one)) && characters[0] !== "\u0301";
-    const name = characters.join("");
-    expect([name, isName(name)]).toEqual([name, isOne && isClean]);
-  });
+  }
 });
 
-test("LineLog gives every reader what a plain list of runs does, also what it gathers in parts", () => {
-  forSeeds(3000, (random) => compareLogs(random, random.between(1, 200), 40));
-  forSeeds(3, (random) => compareLogs(random, random.between(600, 900) << 10, 300 << 10));
-});
-
-test("sizes and times read as by a table of units", () => {
-  forSeeds(3000, (random) => {
-    const text = randomText(random, "0123456789.KMGkmgshB -");
-    expect([text, parseSize(text)]).toEqual([text, referenceSize(text)]);
-    expect([text, parseTimeMs(text)]).toEqual([text, referenceTimeMs(text)]);
-    const bytes = random.below(5000) * 1024 ** random.below(4);
-    expect(parseSize(formatSize(bytes))).toBe(bytes);
-  });
-});
-
-test("a command line is read, or its first mistake is one line for the user", () => {
-  const command = {
-    name: "fuzzed",
-    summary: "Takes anything.",
-    operands: ["port"],
-    options: { quiet: flag("q"), buffer: size("b", 8), "max-clients": count("m", 5) },
-    examples: [],
-  } as const;
-  const options = "--quiet --buffer --buffer=1K --max-clients --quiet=1 --__proto__ --toString=1";
-  const words = [...options.split(" "), "-h", "--version", "80", "-", "--", "-x", ""];
-  forSeeds(3000, (random) => {
-    const word = () =>
-      random.chance(800) ? random.pick(words) : randomText(random, "-=ab\n\u0000é19");
-    try {
-      const parsed = parseCommandLine(command, Array.from({ length: random.below(5) }, word));
-      if ("print" in parsed) expect(["help", "version"]).toContain(parsed.print);
-      else expect(parsed.operands).toHaveLength(1);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      expect(error.exitCode).toBe(2);
-      expect(error.message).not.toContain("\n");
-    }
-  });
-});
-
-/** `LineBuffer` with a list of lines, one byte at a time; with a name, `NamedLines` in the same way. */
-class ReferenceBuffer {
-  readonly lines: Uint8Array[] = [];
-  #line: number[] = [];
-  tooLong = false;
-
-  constructor(
-    readonly lineBytesMax: number,
-    readonly name: string | undefined,
-  ) {}
-
-  push(chunk: Uint8Array): void {
-    for (const byte of chunk) {
-      if (this.tooLong) return;
-      this.#line.push(byte);
-      const isWhole = byte === LF;
-      const counted = countedBytes(this.name, Buffer.from(this.#line));
-      this.tooLong = counted + (isWhole ? 0 : 1) > this.lineBytesMax;
-      if (this.tooLong) this.#line = [];
-      else if (isWhole) this.#finish();
-    }
+/** All that was sent, as it is relayed up to a line that is too long, and whether there is one. */
+function linesOf(sent: string, lineBytesMax: number): { lines: string; isTooLong: boolean } {
+  let lines = "";
+  for (const text of sent.match(/[^\n]*\n|[^\n]+$/g) ?? []) {
+    const line = Buffer.from(text, "latin1");
+    const isWhole = text.endsWith("\n");
+    if (countedBytes(NAME, line) + (isWhole ? 0 : 1) > lineBytesMax)
+      return { lines, isTooLong: true };
+    if (isWhole) lines += Buffer.from(asRelayed(NAME, line)).toString("latin1");
   }
-
-  end(): void {
-    if (this.#line.length > 0) this.push(Uint8Array.of(LF));
-  }
-
-  #finish(): void {
-    this.lines.push(asRelayed(this.name, Uint8Array.from(this.#line)));
-    this.#line = [];
-  }
+  return { lines, isTooLong: false };
 }
 
-/** Pushes the same chunks into both, takes lines out now and then, and in the end all. */
-function expectSameLines(random: Random, buffer: Lines, reference: ReferenceBuffer): void {
-  const { name, lineBytesMax } = reference;
-  const randomChunk = name === undefined ? randomBytes : randomNamed;
-  for (let step = random.between(1, 30); step > 0; step--) {
-    const chunk = randomChunk(random, random.below(50));
-    for (const one of [buffer, reference]) one.push(chunk);
-    if (random.chance(500)) expectSameTaken(buffer, reference, random.below(80));
-    expect(buffer.objection !== undefined).toBe(reference.tooLong);
-  }
-  if (random.chance(500)) for (const one of [buffer, reference]) one.end();
-  while (buffer.next) expectSameTaken(buffer, reference, 2 * lineBytesMax + PREFIX_BYTES_MAX);
-  expect(reference.lines).toEqual([]);
-}
-
-/** What is taken is the next lines, at least one if it fits, and no more bytes than `bytesMax`. */
-function expectSameTaken(buffer: Lines, { lines }: ReferenceBuffer, bytesMax: number): void {
-  const taken = buffer.take(bytesMax);
-  if (!taken)
-    return expect(lines.every(({ length }, nth) => nth > 0 || length > bytesMax)).toBe(true);
-  expect(taken.length).toBeLessThanOrEqual(bytesMax);
-  let expected = Buffer.alloc(0);
-  while (expected.length < taken.length)
-    expected = Buffer.concat([expected, lines.shift() ?? Buffer.alloc(taken.length + 1)]);
-  expect(expected.equals(taken)).toBe(true);
-}
-
-/** A log and plain lists: any author, any reader, any part taken. */
-function compareLogs(random: Random, bytesMax: number, runBytesMax: number): void {
-  const log = new LineLog(bytesMax, 0, random.between(1, 8));
-  /** What each has read, and has to read in the end. */
-  const readers = Array.from({ length: random.between(1, 5) }, () => {
-    return { lastRun: -1, cursor: 0, got: [] as Buffer[], due: [] as Buffer[] };
-  });
-  const send = (author: (typeof readers)[number]) => {
-    const length = Math.min(log.freeBytes, random.between(1, runBytesMax));
-    if (length === 0) return;
-    const run = randomBytes(random, length);
-    log.append(author, run);
-    for (const reader of readers) if (reader !== author) reader.due.push(Buffer.from(run));
-  };
-  const readSome = (reader: (typeof readers)[number]) => {
-    if (reader.cursor === log.head) return;
-    const { bytes, offset, length, next } = log.read(reader, reader.cursor, log.head);
-    const taken = random.chance(500) ? length : random.below(length + 1);
-    reader.got.push(Buffer.from(bytes.subarray(offset, offset + taken)));
-    reader.cursor = taken < length ? log.advance(reader, reader.cursor, taken) : next;
-  };
-  for (let step = 0; step < 60; step++) {
-    const reader = random.pick(readers);
-    if (random.chance(400)) send(reader);
-    else readSome(reader);
-    if (random.chance(300)) log.release(Math.min(...readers.map(({ cursor }) => cursor)));
-  }
-  for (const reader of readers) {
-    while (reader.cursor < log.head) readSome(reader);
-    expect(Buffer.concat(reader.got).equals(Buffer.concat(reader.due))).toBe(true);
-  }
-}
-
-/** Any bytes, LF among them more often than by chance. */
-function randomBytes(random: Random, length: number): Uint8Array {
-  return Uint8Array.from({ length }, () => (random.chance(120) ? LF : random.below(256)));
-}
-
-/** Lines of few characters, so that names and colons are often among them. */
-function randomNamed(random: Random, length: number): Uint8Array {
+/** Few characters, so that names, colons and line ends are often among them. */
+function randomLines(random: Random, length: number): string {
   const text = Array.from({ length }, () =>
     random.pick([...":\n\r\t x\x1b\x7f\x9b\xc2", ": ", "al", "al: "]),
   );
-  return Buffer.from(text.join("").slice(0, length), "latin1");
-}
-
-/** What others may begin with, or nearly so, and lines. */
-function randomStart(random: Random): string {
-  const start = random.pick(OTHER_STARTS);
-  if (random.chance(300)) return start;
-  const words = ["GET", "POST", " ", "/", "HTTP/1.1", "HTTP/1", "\r", "\n", "\r\n", "\0", "PROXY"];
-  const more = ["TCP4", "UNKNOWN", "SSH-2.0", "-", "\x16", "\x03", "\x01", "a", ":", "PRI"];
-  const some = Array.from({ length: random.below(8) }, () => random.pick([...words, ...more]));
-  const at = random.below(start.length);
-  return random.chance(500) ? some.join("") : start.slice(0, at) + some.join("") + start.slice(at);
-}
-
-function randomText(random: Random, characters: string): string {
-  return Array.from({ length: random.below(8) }, () => random.pick([...characters])).join("");
-}
-
-function referenceSize(text: string): number | undefined {
-  return scaled(text.toUpperCase(), { K: 1024, M: 1024 ** 2, G: 1024 ** 3, "": 1 }, false);
-}
-
-function referenceTimeMs(text: string): number | undefined {
-  return scaled(text, { ms: 1, s: 1000, m: 60_000, h: 3_600_000, "": 1000 }, true);
-}
-
-/** A number of digits, with or without a fraction, times its unit; at most 12 or 15 digits before it. */
-function scaled(text: string, units: Record<string, number>, fraction: boolean) {
-  const [unit, times] = Object.entries(units).find(([unit]) => text.endsWith(unit)) ?? ["", 0];
-  const digits = text.slice(0, text.length - unit.length);
-  const [whole = "", part, ...more] = digits.split(".");
-  const isNumber = (text: string) =>
-    text !== "" && [...text].every((digit) => "0123456789".includes(digit));
-  if (!isNumber(whole) || more.length > 0 || whole.length > (fraction ? 12 : 15)) return undefined;
-  if (part !== undefined && (!fraction || !isNumber(part))) return undefined;
-  return Number(digits) * times;
+  return text.join("").slice(0, length);
 }

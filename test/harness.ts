@@ -190,10 +190,6 @@ export class Program {
     await this.#process.exited;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.end();
-  }
-
   async #follow(): Promise<number> {
     const [code] = await Promise.all([
       this.#process.exited,
@@ -465,8 +461,8 @@ export class Peer {
   }
 
   /** Waits until the connection is gone; returns how: in order, or by an error. */
-  closed(withinMs?: number): Promise<"end" | "error"> {
-    return this.until("the end of a connection", () => this.#closed, withinMs);
+  closed(): Promise<"end" | "error"> {
+    return this.until("the end of a connection", () => this.#closed);
   }
 
   async end(): Promise<void> {

@@ -61,25 +61,20 @@ export class Fifo {
     closeSync(writer);
   }
 
-  /** Takes what comes until there is a text in it, or up to the end of input. */
-  async reads(wanted?: string): Promise<string> {
-    const has = () => (wanted === undefined ? this.#isOver : this.#text.includes(wanted));
-    await this.#until(wanted ?? "the end", has);
-    const text = this.#text;
-    this.#text = "";
-    return text;
-  }
-
   /** Reads on until a pattern has come. */
   async printed(pattern: RegExp): Promise<void> {
-    await this.#until(`${pattern}`, () => pattern.test(this.#text));
+    await this.reads(pattern);
   }
 
-  /** Reads on until something holds. */
-  #until(what: string, check: () => boolean): Promise<true> {
-    return eventually(what, () => {
+  /** Takes what comes until there is a text or a pattern in it, or up to the end of input. */
+  reads(wanted?: string | RegExp): Promise<string> {
+    const pattern = typeof wanted === "string" ? new RegExp(RegExp.escape(wanted)) : wanted;
+    return eventually(`${wanted ?? "the end"}`, () => {
       this.#read();
-      return check();
+      if (pattern ? !pattern.test(this.#text) : !this.#isOver) return undefined;
+      const text = this.#text;
+      this.#text = "";
+      return text;
     });
   }
 

@@ -32,27 +32,17 @@ beforeAll(() => {
   write("text", "text");
 });
 
-test("a certificate and its key are read", () => {
-  const { cert, key } = loadTls({ cert: file("server.pem"), key: file("server.key") });
-  expect(cert).toStartWith("-----BEGIN CERTIFICATE-----");
-  expect(key).toStartWith("-----BEGIN PRIVATE KEY-----");
-});
-
 /** A certificate and a key, or what is to be a CA; and what is wrong with them. */
 const WRONG = {
   "server.pem encrypted1": 'the key in encrypted1 is encrypted; "openssl pkey" decrypts it',
   "server.pem encrypted8": 'the key in encrypted8 is encrypted; "openssl pkey" decrypts it',
   "expired.pem expired.key": "the certificate in expired.pem has expired",
   "begun server.key": "cannot use begun: bad end line",
-  "part server.key": "cannot use part: bad end line",
-  begun: "cannot use begun: bad end line",
   part: "cannot use part: bad end line",
   "now224 key224": "cannot use now224: unsupported algorithm",
   "server.pem second.key": "cannot use server.pem with second.key: key values mismatch",
   "server.pem text": "cannot use server.pem with text: no PEM key found",
-  "server.pem empty": "cannot use server.pem with empty: empty",
   "text server.key": "cannot use text: no PEM certificate found",
-  text: "cannot use text: no PEM certificate found",
   empty: "cannot use empty: empty",
 };
 
@@ -63,14 +53,11 @@ test.each(Object.entries(WRONG))("%s: %s", (names, wrong) => {
 });
 
 test("the name in a certificate is its common name, if that can be a name", () => {
-  for (const [subject, name] of [
-    ["CN=alice", "alice"],
-    ["CN=alice:smith", undefined],
-    ["O=alice", undefined],
-  ] as const) {
+  const names = ["CN=alice", "CN=alice:smith", "O=alice"].map((subject) => {
     openssl(`req -x509 -key server.key -days 1 -subj /${subject} -out named`);
-    expect(nameIn(read("named"))).toBe(name);
-  }
+    return nameIn(read("named"));
+  });
+  expect(names).toEqual(["alice", undefined, undefined]);
 });
 
 test("a pipe is read once: when it is read again, it is refused instead of waited for", () => {

@@ -17,8 +17,6 @@ export class FakeSocket implements AcceptedSocket {
   writes = 0;
   /** Told when it is closed, before the call that closes it returns. */
   onClosed = () => this.data.closed();
-  /** The common name of the certificate that it shows; none by default. */
-  shows: string | undefined;
   readonly remotePort: number;
   readonly remoteAddress?: string;
 
@@ -62,11 +60,4 @@ export class FakeSocket implements AcceptedSocket {
   resume(): void {
     this.paused = false;
   }
-  getPeerCertificate() {
-    return this.shows === undefined
-      ? undefined
-      : { subject: { CN: this.shows }, fingerprint256: this.shows };
-  }
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
 }

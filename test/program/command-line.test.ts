@@ -3,10 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { COMMAND, connectOptions } from "../lib/client/options.ts";
-import { parseCommandLine } from "../lib/program/command-line.ts";
-import { SERVER, settingsOf } from "../lib/server/options.ts";
-import manifest from "../package.json";
+import { COMMAND, connectOptions } from "../../lib/client/options.ts";
+import { parseCommandLine } from "../../lib/program/command-line.ts";
+import { SERVER, settingsOf } from "../../lib/server/options.ts";
+import manifest from "../../package.json";
 import {
   clientCommand,
   endAfterEach,
@@ -16,7 +16,7 @@ import {
   serverCommand,
   ServerProgram,
   testBeside,
-} from "./harness.ts";
+} from "../harness.ts";
 
 endAfterEach();
 
@@ -35,15 +35,13 @@ const OWN_PORT = "needs a port of its own, not 8080, which is that of the room";
 /** The arguments, and what is told before "(see --help)". */
 const SERVER_MISTAKES: Record<string, string> = {
   "": "<port> missing, as in linechat-server 8080",
-  "--pass-file 8080":
-    '<port> missing, as in linechat-server 8080; "8080" is the value of --pass-file',
   "80a": `${A_PORT} "80a"`,
   "-1": `${A_PORT} "-1"`,
   "localhost 80": 'unexpected argument "80" after <port> "localhost"',
   "--port 80": 'unknown option "--port"; <port> stands alone',
   "-- -1 80": 'unexpected argument "80" after <port> "-1"',
   "-p 80": 'unknown option "-p"',
-  "--ht ::1 0": 'unknown option "--ht"',
+  "--__proto__ 80": 'unknown option "--__proto__"',
   "--hsot ::1 0": 'unknown option "--hsot"; did you mean --host?',
   "--maxline 1 0": 'unknown option "--maxline"; did you mean --max-line?',
   "--cert=a.pem 0": 'unknown option "--cert"; did you mean --tls-cert?',
@@ -73,19 +71,14 @@ const CLIENT_MISTAKES: Record<string, string> = {
   "localhost --pass-file 80": `<port> missing after <host> "localhost", ${SAMPLE}; "80" is the value of --pass-file`,
   "[::1]": `<port> missing after <host> "::1", ${SAMPLE}`,
   "localhost:x": `${A_PORT} "x"`,
-  "80 localhost": `${A_PORT} "localhost"`,
   ":80": `${A_HOST} ":80"`,
-  "localhost:80:3": `${A_HOST} "localhost:80:3"`,
   "http://localhost:80": `${A_HOST} "http://localhost:80"`,
   "alice@localhost 80": `${A_HOST} "alice@localhost"; --name gives your name`,
   "localhost:80 80": 'unexpected argument "80" after <host> "localhost" and <port> "80"',
   "--unix room 80": 'unexpected argument "80"',
   "--nmae ann localhost 80": 'unknown option "--nmae"; did you mean --name?',
-  "--names localhost 80": 'unknown option "--names"; did you mean --name?',
   "--host=x": 'unknown option "--host"; <host> stands alone',
-  "--recv": 'unknown option "--recv"; did you mean --recv-only?',
   "--name a:b localhost 80": `${A_NAME} "a:b"`,
-  "--name ann\u00a0lee localhost 80": `${A_NAME} "ann\u00a0lee"`,
   "--name= localhost 80": `${A_NAME} ""; only in a terminal that means none`,
   "--bell loud localhost 80": '--bell takes name or none, not "loud"',
   "--tls-ca ca.pem localhost 80": "--tls-ca needs --tls",
@@ -142,24 +135,19 @@ for (const [program, operands, linesMax] of [
   ["server", "<port>", 75],
   ["client", "<host> <port>", 45],
 ] as const)
-  testBeside(`${program} --help and --version are short, in the name it was called`, async () => {
-    const names = {
-      [`linechat-${program}`]: [`${program}.ts`],
-      [`linechat ${program}`]: [join("lib", "command.ts"), program],
-    };
-    for (const [name, words] of Object.entries(names)) {
-      const run = (option: string) => runToEnd([process.execPath, ...words, option]);
-      const { code, stdout, stderr } = await run("--help");
-      expect([code, stderr]).toEqual([0, ""]);
-      const usages = [operands, "--unix <path>"].map((place) => `${name} [options] ${place}\n`);
-      expect(stdout).toStartWith(usages.join(""));
-      expect(stdout.replaceAll(name, "")).not.toMatch(/linechat[ -][sc]/);
-      const lines = stdout.split("\n");
-      expect(lines.length).toBeLessThan(linesMax);
-      for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
-      const shown = { code: 0, stdout: `${name} ${manifest.version}\n`, stderr: "" };
-      expect(await run("--version")).toEqual(shown);
-    }
+  testBeside(`${program} --help and --version are short, and tell its name`, async () => {
+    const name = `linechat-${program}`;
+    const run = (option: string) => runToEnd([process.execPath, `${program}.ts`, option]);
+    const { code, stdout, stderr } = await run("--help");
+    expect([code, stderr]).toEqual([0, ""]);
+    const usages = [operands, "--unix <path>"].map((place) => `${name} [options] ${place}\n`);
+    expect(stdout).toStartWith(usages.join(""));
+    expect(stdout.replaceAll(name, "")).not.toMatch(/linechat[ -][sc]/);
+    const lines = stdout.split("\n");
+    expect(lines.length).toBeLessThan(linesMax);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+    const shown = { code: 0, stdout: `${name} ${manifest.version}\n`, stderr: "" };
+    expect(await run("--version")).toEqual(shown);
   });
 
 testBeside("--quiet leaves only warnings and errors in the server's log", async () => {
