@@ -1,6 +1,6 @@
 /** A named pipe whose reader is the test: it reads when it wants to, or never. */
 
-import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 import { codeOf } from "../../lib/program/system-errors.ts";
@@ -12,7 +12,6 @@ const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 export class Fifo {
   readonly path = join(newFolder(), "fifo");
   #reader: number | undefined;
-  #held: number | undefined;
   #isOver = false;
   /** What was read from it, and not taken by `reads`. */
   #text = "";
@@ -34,21 +33,6 @@ export class Fifo {
     return openSync(this.path, O_WRONLY | flags);
   }
 
-  /** One that stays open during the test, for programs: its flags are those that they leave. */
-  get held(): number {
-    if (this.#held !== undefined) return this.#held;
-    const held = (this.#held = this.writer());
-    atEnd(() => closeSync(held));
-    return held;
-  }
-
-  /** Whether a program that writes to the held one is told to come again rather than made to wait. */
-  get isNonBlocking(): boolean {
-    const info = readFileSync(`/proc/self/fdinfo/${this.held}`, "utf8");
-    const [, flags = "0"] = /flags:\s+(\d+)/.exec(info) ?? [];
-    return (Number.parseInt(flags, 8) & O_NONBLOCK) !== 0;
-  }
-
   /** Writes to it until it takes no more byte. */
   fill(): void {
     const writer = this.writer(O_NONBLOCK);
@@ -59,11 +43,6 @@ export class Fifo {
         // It is full.
       }
     closeSync(writer);
-  }
-
-  /** Reads on until a pattern has come. */
-  async printed(pattern: RegExp): Promise<void> {
-    await this.reads(pattern);
   }
 
   /** Takes what comes until there is a text or a pattern in it, or up to the end of input. */

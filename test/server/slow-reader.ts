@@ -48,9 +48,4 @@ export class SlowReader {
   get bytes(): Buffer {
     return Buffer.concat(this.#chunks);
   }
-
-  /** Says something short. */
-  say(text: string): void {
-    void this.#socket.then((socket) => socket.write(text));
-  }
 }

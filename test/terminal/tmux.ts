@@ -15,13 +15,7 @@ export interface TmuxOptions {
   rows?: number;
 }
 
-const open = new Set<Tmux>();
 let count = 0;
-
-/** Ends all terminals, for a program that is no test: those of a test end with it. */
-export async function endTerminals(): Promise<void> {
-  await Promise.all([...open].map((one) => one.end()));
-}
 
 /** One terminal on a tmux server of its own, which takes commands and tells of what is written. */
 export class Tmux {
@@ -42,7 +36,6 @@ export class Tmux {
       ...["set", "-g", "escape-time", "0", ";", "new-session", ...size, "-c", ROOT, command, ";"],
       ...["set", "-g", "window-size", "manual", ";", "set", "-g", "destroy-unattached", "on"],
     ]);
-    open.add(tmux);
     atEnd(() => tmux.end());
     await tmux.#changes.until("a terminal", () => tmux.#changeCount > 0);
     return tmux;
@@ -155,7 +148,6 @@ export class Tmux {
 
   /** Closes it as if its window was closed. */
   async end(): Promise<void> {
-    if (!open.delete(this)) return;
     void this.#tmux.stdin.end(); // Nobody is there then: see `destroy-unattached`.
     await this.#tmux.exited;
     rmSync(this.#socket, { force: true });
