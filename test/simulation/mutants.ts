@@ -18,7 +18,7 @@ const SHARED_SEEDS = 5_000;
 /** One of the many that are generated need not be as rare a fault. */
 const GENERATED_SEEDS = 300;
 const GENERATED_SHARED_SEEDS = 30;
-/** One that comes to no end in ten worlds within this time is caught, too. */
+/** One that comes to no end in a world within this time is caught, too. */
 const STUCK_MS = 20_000;
 
 /** Which mutants are tried, and on how many cores. */
@@ -40,12 +40,10 @@ export async function catchMutants(choice: Choice): Promise<number> {
   const made = new Set(shared ? [] : generateMutants(generated, from));
   const mutants = [...made, ...named].filter(({ fault }) => fault.includes(words));
   if (made.size > 0) console.log(`those that are generated come again with --from ${from}`);
-  const all = mutants.map((mutant) => ({
-    ...mutant,
-    file: `lib/${mutant.file}`,
-    failureIn: made.has(mutant) ? anyFailureIn : worldFailureIn(shared),
-  }));
-  return catchAll(all, cores, (copy, { failureIn }) => failureIn(copy));
+  const failureIn = worldFailureIn(shared);
+  return catchAll(mutants, cores, (copy, mutant) =>
+    made.has(mutant) ? anyFailureIn(copy) : failureIn(copy),
+  );
 }
 
 /** A generated one may be noticed by any of these. */
@@ -67,7 +65,7 @@ const worldFailureIn =
     const run = `const { ${runWorld} } = await import(${JSON.stringify(worlds)});
       for (let seed = 1; seed <= ${seeds}; seed++) {
         ${runWorld}(seed);
-        if (seed % 10 === 0) console.log(seed);
+        console.log(seed);
       }`;
     const child = Bun.spawn([process.execPath, "-e", run], { stdio: ["ignore", "pipe", "pipe"] });
     const stuck = setTimeout(() => child.kill("SIGKILL"), STUCK_MS);
