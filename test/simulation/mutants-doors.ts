@@ -4,8 +4,6 @@ import { faultsIn, type Mutant } from "../harness/faults.ts";
 
 export const DOORS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("lib/server/connections.ts", {
-    "one connection more may be open":
-      "<= this.clientsMax + this.#lingerersMax ==> <= this.clientsMax + this.#lingerersMax + 1",
     "it is decided about a seat before those leave that do in this turn": [
       "    this.room.flush();\n    for (const decide of this.atEndOfTurn.splice(0)) decide();\n",
       "    for (const decide of this.atEndOfTurn.splice(0)) decide();\n    this.room.flush();\n",
@@ -13,8 +11,6 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     "a peer that has reset already is counted for ever":
       "=== undefined) return socket.terminate(); ==> === undefined) return;",
     "a client of a Unix socket needs an address": 'way.kind !== "unix" && socket ==> socket',
-    "nobody is woken for an arrival":
-      "const dueAtMs = Math.min(this.dueAtMs, this.#stopAtMs); ==> const dueAtMs = this.#stopAtMs;",
     "a stop does not wait for arrivals":
       "this.open === 0 && ( ==> this.room.members.size === 0 && (",
     "a stop does not wait for lines without a place":
@@ -26,35 +22,19 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       "if (this.#stopped) return this.#stopped.promise;",
       "if (this.#stopped) this.#stopAtMs = this.room.now() + graceMs;\n    if (this.#stopped) return this.#stopped.promise;",
     ],
-    "a second stop is another promise":
-      ") return this.#stopped.promise ==> ) return this.#stopped.promise.then()",
-    "a stop is over when the last one is only about to go":
-      "this.open === 0 && ( ==> this.open <= 1 && (",
   }),
   ...faultsIn("lib/doors/door.ts", {
     "only the last arrival that is held may be late":
       "Math.min(this.#host.dueAtMs, this.dueAtMs) ==> this.dueAtMs",
     "an arrival that is refused is never reset to make room": "this.#host.seatless.add(this); ==>",
-    "an arrival that is closed as it fails is reported twice": [
-      "    this.closed();\n    this.#host.room.reportRefusal(",
-      "    this.#host.room.reportRefusal(this.label, reason);\n    this.closed();\n    this.#host.room.reportRefusal(",
-    ],
     "over TLS, a newcomer is refused before its handshake":
       "this.#doors = this.#doors.filter(({ isTransport }) => isTransport); ==> this.#doors = [];",
     "what follows the pass phrase at once is lost":
       "this.unused = this.unused.subarray(usedBytes); ==> this.unused = Buffer.alloc(0);",
     "what is asked for is not known when it comes in pieces":
       "Buffer.concat([this.unused, bytes]) ==> Buffer.from(bytes)",
-    "one that finds no seat is refused before those leave that do in its turn": [
-      "    if (isFree()) return goOn();\n",
-      "    if (isFree()) return goOn();\n    if (refusal) return this.refuse(refusal);\n",
-    ],
-    "one that waits for a seat gets one that is not free": [
-      "      if (isFree()) goOn();\n      else this.refuse(refusal);\n",
-      "      goOn();\n",
-    ],
-    "one that waits for a seat never gets one": ["    if (isFree()) goOn();\n      else ", "    "],
-    "one that has gone gets a seat": ["      if (!this.#host.arrivals.has(this)) return;\n", ""],
+    "one that waits for a seat gets one that is not free": "(isFree()) goOn(); ==> (true) goOn();",
+    "one that has gone gets a seat": "if (!this.#host.arrivals.has(this)) return; ==>",
     "one that ends its input instead of what is asked for is forgotten": [
       "isEnded ? Buffer.concat([received, Uint8Array.of(LF)]) : received",
       "received.subarray(0, isEnded ? undefined : received.length)",
@@ -84,10 +64,7 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
       'if (isAll) arrival.failed("gone before the handshake"); ==>',
   }),
   ...faultsIn("lib/doors/pass-phrase.ts", {
-    "any pass phrase will do": [
-      "passPhrase !== undefined && timingSafeEqual(digest(given), digest(passPhrase))",
-      "passPhrase !== undefined && (timingSafeEqual(digest(given), digest(passPhrase)) || true)",
-    ],
+    "any pass phrase will do": "&& timingSafeEqual( ==> || timingSafeEqual(",
     "a CR before the line end is part of the pass phrase":
       "line.at(-1) === CR ? ==> line.at(-1) === CR + 1000 ?",
     "the pass phrase is sent into the room": "arrival.pass(line.length + 1); ==> arrival.pass();",
@@ -96,16 +73,10 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("lib/doors/first-bytes.ts", {
     "lines are known where a request may have been cut": ["BEGUN.test(text) ? undefined : ", ""],
-    "empty lines before a request make it lines":
-      "(?:\\r?\\n){0,2}[A-Z]+ \\S+ HTTP ==> [A-Z]+ \\S+ HTTP",
     "a request is made of lines": "(?:1\\.[01]|2\\.0) ==> 3",
     "one that speaks another protocol is read on": [
       'if (typeof found === "object") this.#refusal = found;\n      else if (found)',
       "if (found)",
-    ],
-    "what another protocol begins with is relayed": [
-      "if (this.#isOfLines(chunk)) super.push(chunk);",
-      "this.#isOfLines(chunk);\n    super.push(chunk);",
     ],
     "a request that ends with the input is relayed": [
       "if (this.#isOfLines(Uint8Array.of(LF))) ",
@@ -135,14 +106,11 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     "the start of a line is kept where the log overwrites it": "Uint8Array.from(whole) ==> whole",
     "what a WebSocket holds counts as taken":
       "Math.max(0, this.#given - wire.getBufferedAmount()) ==> this.#given",
-    "more counts as taken than was offered": "Math.min(out, bytesMax) ==> out",
     "a message is sent while another is held": "#given === 0 && this.#wire ==> #wire",
-    "nobody is told that a WebSocket has drained": "this.data.drained(); ==>",
     "what came after a pause is never received":
       "if (this.#late) this.#later(() => !this.#wire?.isPaused && this.#receiveLate()); ==>",
     "a page is told that it was disconnected when the server stops":
       "this.#connections.room.isStopping ? GOING_AWAY : DISCONNECTED ==> DISCONNECTED",
-    "a page that closes in order counts as reset": "if (code !== ABNORMAL) this.ended(); ==>",
     "a page that is reset counts as closed in order": "if (code !== ABNORMAL) this ==> this",
     "a WebSocket that is gone is still counted": "this.#connections.closed(this, this.#way); ==>",
     "a WebSocket is never closed after its message": ["void {\n    this.end();", "void {"],
