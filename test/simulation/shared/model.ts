@@ -25,18 +25,16 @@ export interface ServerView {
 }
 
 export class ServerModel implements Watcher {
-  readonly #world: Surroundings;
-  readonly #server: ServerView;
   /** All clients that it ever had, and how many lines it has counted as lost. */
   readonly clients: SharedSeat[] = [];
   #linesLost = 0;
   /** By which name it has joined, and where first. */
   #name = "";
   #first: Placed | undefined;
-  /** Where it has joined, until it has read that, and how often the stream had forgotten then. */
+  /** Where it has joined, until it has read that; and how often the stream had forgotten by then. */
   #joining: Placed | undefined;
-  #joinedAfter = 0;
-  #hereAfter = 0;
+  #forgottenThen = 0;
+  #forgotten = 0;
   /** Whether it has read that it joined, its log has all that was before, and it is not out of sync. */
   #isInRoom = false;
   /** The entry it has read last; what its log has not taken of what it has read, and what it has. */
@@ -48,26 +46,26 @@ export class ServerModel implements Watcher {
   /** When it did not reach the stream. */
   stuckAtMs = 0;
 
-  constructor(world: Surroundings, server: ServerView) {
-    this.#world = world;
-    this.#server = server;
-  }
+  constructor(
+    readonly world: Surroundings,
+    readonly server: ServerView,
+  ) {}
 
   #violation(what: string): Violation {
-    return new Violation(`${this.#server.label} ${what}`);
+    return new Violation(`${this.server.label} ${what}`);
   }
 
   // What it reads.
 
   joined(by: string, entry: Placed, forgotten: number): void {
     this.#joining = entry;
-    this.#joinedAfter = forgotten;
+    this.#forgottenThen = forgotten;
     if (by === this.#name) return;
-    if (this.#server.seats.some(({ isMember }) => isMember))
+    if (this.server.seats.some(({ isMember }) => isMember))
       throw this.#violation(`is ${by} now, and has members`);
     this.#name = by;
     this.#first = entry;
-    this.#read = this.#world.rules.kept.historyBytes > 0 ? undefined : entry.before;
+    this.#read = this.world.rules.kept.historyBytes > 0 ? undefined : entry.before;
     this.#isInRoom = false;
     [this.#unlogged, this.#logged] = ["", []];
   }
@@ -80,7 +78,8 @@ export class ServerModel implements Watcher {
       this.#unlogged += entry.lines;
       if (entry !== this.#joining) continue;
       this.#joining = undefined;
-      if (this.#isInRoom) this.#world.saw("went on");
+      this.#forgotten = this.#forgottenThen;
+      if (this.#isInRoom) this.world.saw("went on");
     }
     this.#mayEnter();
   }
@@ -98,20 +97,20 @@ export class ServerModel implements Watcher {
     this.#unlogged = this.#unlogged.slice(lines.length);
     const all = linesOf(lines);
     this.#logged.push(...all);
-    this.#world.saw("lines", all.length);
-    for (const seat of this.#server.seats) seat.logged(all);
+    this.world.saw("lines", all.length);
+    for (const seat of this.server.seats) seat.logged(all);
     this.#mayEnter();
   }
 
   /** It is told which servers there are. */
   looks(servers: States): void {
-    const since = (name: string) => this.#peers.get(name) ?? this.#world.now;
+    const since = (name: string) => this.#peers.get(name) ?? this.world.now;
     this.#peers = new Map(Array.from(servers.keys(), (name) => [name, since(name)]));
   }
 
   dropped(name: string): void {
-    this.#world.trace?.(`${this.#server.label} has ${name} considered down`);
-    this.#world.dropped(name);
+    this.world.trace?.(`${this.server.label} has ${name} considered down`);
+    this.world.dropped(name);
   }
 
   // What it does with its clients.
@@ -126,15 +125,15 @@ export class ServerModel implements Watcher {
   entered(seat: SharedSeat): void {
     if (!this.#isInRoom) throw this.#violation(`has ${seat.name} join, who would miss something`);
     seat.isNamed = true;
-    if (this.#world.rules.kept.historyBytes === 0) return;
+    if (this.world.rules.kept.historyBytes === 0) return;
     const history = this.#history();
-    if (history !== "") this.#world.saw("histories");
+    if (history !== "") this.world.saw("histories");
     seat.expected = history + HISTORY_END;
   }
 
   /** The last lines of members, which a newcomer gets first. */
   #history(): string {
-    const { kept, historyLines, noticesBytes } = this.#world.rules;
+    const { kept, historyLines, noticesBytes } = this.world.rules;
     const lines: string[] = [];
     let [bytes, keptBytes] = [0, 0];
     for (const line of this.#logged.toReversed()) {
@@ -150,17 +149,17 @@ export class ServerModel implements Watcher {
 
   /** What it tells an operator. */
   reports(what: string): void {
-    this.#world.trace?.(`${this.#server.label} reports: ${what}`);
+    this.world.trace?.(`${this.server.label} reports: ${what}`);
     const [sighting] = /redis is back|is considered down|out of sync/.exec(what) ?? [];
-    if (sighting) this.#world.saw(sighting);
+    if (sighting) this.world.saw(sighting);
     const lines = Number(/^lines lost, .*: (\d+)$/.exec(what)?.[1] ?? 0);
-    this.#world.saw("lines lost", lines);
+    this.world.saw("lines lost", lines);
     this.#linesLost += lines;
     if (what.startsWith("out of sync")) this.#outOfSync(what.endsWith("names are taken"));
   }
 
   #outOfSync(areNamesTaken: boolean): void {
-    const { stream } = this.#world;
+    const { stream } = this.world;
     // What is forgotten in time is not forgotten too early: the stream looks after that.
     const isNext = ({ before }: Placed) => before === this.#read;
     const isTooLate = stream.placed.some(
@@ -169,21 +168,20 @@ export class ServerModel implements Watcher {
     if (this.#isInRoom && !this.#hasForgotten && !isTooLate && !areNamesTaken)
       throw this.#violation("is out of sync for no reason");
     this.#isInRoom = false;
-    for (const seat of this.#server.seats) if (seat.isMember) seat.isOutOfSync = true;
+    for (const seat of this.server.seats) if (seat.isMember) seat.isOutOfSync = true;
   }
 
   /** Whether the stream has forgotten something since this server was here. */
   get #hasForgotten(): boolean {
-    return this.#world.stream.forgotten > this.#hereAfter;
+    return this.world.stream.forgotten > this.#forgotten;
   }
 
   // What has to hold.
 
   check(): void {
-    const { rules, stream } = this.#world;
-    const { session, link } = this.#server;
-    const { isHere, name } = session.order;
-    if (isHere) this.#hereAfter = this.#joinedAfter;
+    const { rules, stream } = this.world;
+    const { session, link } = this.server;
+    const { name } = session.order;
     const inFlight = link?.inFlight ?? 0;
     if (inFlight > 2) throw this.#violation(`has ${inFlight} batches on their way`);
     const { servers, entries } = stream.memory;
@@ -199,8 +197,8 @@ export class ServerModel implements Watcher {
 
   /** Time has passed: does it reach the stream? */
   passed(): void {
-    const { stream, now } = this.#world;
-    const { session, link, isAwake } = this.#server;
+    const { stream, now } = this.world;
+    const { session, link, isAwake } = this.server;
     const isUp = link?.isInUse && stream.memory.servers.has(session.order.name);
     const isStuck = stream.standsStill || stream.isFull || !isAwake;
     if (!isUp || isStuck || now - link.waitsSinceMs > STUCK_MS) this.stuckAtMs = now;
@@ -208,7 +206,7 @@ export class ServerModel implements Watcher {
 
   /** No more lines than it has counted as lost have no place. */
   checkLines(): void {
-    const placed = new Set(this.#world.stream.placed.flatMap(({ lines }) => linesOf(lines)));
+    const placed = new Set(this.world.stream.placed.flatMap(({ lines }) => linesOf(lines)));
     // One that is never called by its name sends nothing.
     const sent = this.clients.filter(({ title, isNamed }) => title === "" || isNamed);
     const missing = sent.flatMap(({ lines }) => lines).filter((line) => !placed.has(line));
@@ -218,17 +216,17 @@ export class ServerModel implements Watcher {
 
   /** Nothing more will come to it. */
   checkRest(): void {
-    const { last } = this.#world.stream.memory;
+    const { last } = this.world.stream.memory;
     if (this.#read !== last || this.#unlogged !== "")
       throw this.#violation("does not notice what it has missed");
-    for (const seat of this.#server.seats) seat.checkRest();
-    this.#world.saw("deliveries", this.#logged.length);
+    for (const seat of this.server.seats) seat.checkRest();
+    this.world.saw("deliveries", this.#logged.length);
     this.#checkTrimmed();
   }
 
   /** What all have and what is far back is not in the stream any more. */
   #checkTrimmed(): void {
-    const { rules, stream } = this.#world;
+    const { rules, stream } = this.world;
     const since = stream.placed.slice(stream.placed.indexOf(this.#first ?? stream.placed[0]!));
     const keptBytes = Math.max(rules.kept.bytes, 4 * rules.kept.historyBytes);
     if (stream.forgotten > 0 || bytesOf(since) < 3 * keptBytes) return;
@@ -240,12 +238,12 @@ export class ServerModel implements Watcher {
   /** It takes its leave; returns what to call once that is over: then it has left, if it can. */
   leaves(): () => void {
     this.checkLines();
-    const { session, link } = this.#server;
+    const { session, link } = this.server;
     const { name, isHere } = session.order;
     const wasHere = isHere && link?.isInUse;
     return () => {
-      const hasLeft = this.#world.stream.placed.some(({ by, isLast }) => by === name && isLast);
-      if (hasLeft) this.#world.saw("leaves");
+      const hasLeft = this.world.stream.placed.some(({ by, isLast }) => by === name && isLast);
+      if (hasLeft) this.world.saw("leaves");
       const isOut = this.#hasForgotten || !this.#isInRoom || !link || link.isClosed;
       if (!hasLeft && wasHere && !isOut) throw this.#violation(`, as ${name}, has not left`);
     };

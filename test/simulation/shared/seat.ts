@@ -26,9 +26,6 @@ export class SharedSeat implements AcceptedSocket {
   declare data: Life;
   readonly remoteAddress = "10.0.0.1";
   readonly remotePort: number;
-  readonly #onClosed: (seat: SharedSeat) => void;
-  /** How many bytes it takes before it drains. */
-  space: number;
   isPaused = false;
   isShut = false;
   isClosed = false;
@@ -53,16 +50,17 @@ export class SharedSeat implements AcceptedSocket {
   /** How much it has to get before its EOF at least; undefined before its last line is in the log. */
   #owed: number | undefined = 0;
 
-  /** @param title what it is to be called, in a room with names, or "" */
+  /**
+   * @param title what it is to be called, in a room with names, or ""
+   * @param space how many bytes it takes before it drains
+   */
   constructor(
     readonly name: string,
     readonly title: string,
-    space: number,
-    onClosed: (seat: SharedSeat) => void,
+    public space: number,
+    readonly onClosed: (seat: SharedSeat) => void,
   ) {
     this.remotePort = Number(name.replace(/.*\./, "")) + 1;
-    this.space = space;
-    this.#onClosed = onClosed;
     this.#unsent = title === "" ? "" : `${title}\n`;
     this.#hasSentTitle = this.#isAsked = title === "";
   }
@@ -193,7 +191,7 @@ export class SharedSeat implements AcceptedSocket {
   terminate(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.#onClosed(this);
+    this.onClosed(this);
   }
 
   setNoDelay(): void {}

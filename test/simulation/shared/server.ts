@@ -32,8 +32,6 @@ export class Server implements ServerView {
   readonly label: string;
   readonly session: Session;
   readonly model: ServerModel;
-  readonly #world: Surroundings;
-  readonly #index: number;
   readonly #connections: Connections;
   readonly #way: Way;
   seats: SharedSeat[] = [];
@@ -43,16 +41,17 @@ export class Server implements ServerView {
   readonly names: string[] = [];
   isTurnDue = false;
   alarmAtMs = NEVER;
-  #asleepUntilMs = 0;
+  asleepUntilMs = 0;
   isDead = false;
   /** Whether it has ended. */
   isOver = false;
   #stopped: Promise<void> | undefined;
   #closesAtMs = NEVER;
 
-  constructor(world: Surroundings, index: number) {
-    this.#world = world;
-    this.#index = index;
+  constructor(
+    readonly world: Surroundings,
+    readonly index: number,
+  ) {
     this.label = `server ${index}`;
     this.model = new ServerModel(world, this);
     this.session = new Session({
@@ -80,7 +79,7 @@ export class Server implements ServerView {
   }
 
   #loadParts(): readonly Part[] {
-    const { names: hasNames, announce, lineBytesMax, kept, ...rules } = this.#world.rules;
+    const { names: hasNames, announce, lineBytesMax, kept, ...rules } = this.world.rules;
     const parts: Part[] = [this.session];
     const asked = { secrets: {}, parts, onWarning() {} };
     const context = asked as unknown as Context; // all that these parts ask for
@@ -92,8 +91,7 @@ export class Server implements ServerView {
   }
 
   #openRoom(parts: readonly Part[]): Room {
-    const world = this.#world;
-    const { rules } = world;
+    const { rules } = this.world;
     const entered = this.model.entered.bind(this.model);
     return new Room({
       ...rules,
@@ -104,16 +102,16 @@ export class Server implements ServerView {
         () => ({ joined: ({ cursor }) => entered(cursor.socket as SharedSeat) }), // all are
         ...parts.flatMap(({ extra }) => extra ?? []),
       ],
-      now: () => world.now,
+      now: () => this.world.now,
       wake: (delayMs) => {
         if (delayMs === 0) this.isTurnDue = true;
-        else this.alarmAtMs = Math.min(this.alarmAtMs, world.now + delayMs);
+        else this.alarmAtMs = Math.min(this.alarmAtMs, this.world.now + delayMs);
       },
     });
   }
 
   get isAwake(): boolean {
-    return !this.isDead && !this.isOver && this.#world.now >= this.#asleepUntilMs;
+    return !this.isDead && !this.isOver && this.world.now >= this.asleepUntilMs;
   }
 
   get link(): SimulatedLink | undefined {
@@ -121,11 +119,11 @@ export class Server implements ServerView {
   }
 
   #log(event: string): void {
-    this.#world.trace?.(`${this.label} ${event}`);
+    this.world.trace?.(`${this.label} ${event}`);
   }
 
   #happens(what: string, details = ""): void {
-    this.#world.saw(what);
+    this.world.saw(what);
     this.#log(`${what}${details}`);
   }
 
@@ -133,8 +131,8 @@ export class Server implements ServerView {
 
   connect(): void {
     if (this.#stopped || this.seats.length >= CLIENTS_MAX) return;
-    const { rules, random } = this.#world;
-    const name = `${this.#index}.${this.model.clients.length}`;
+    const { rules, random } = this.world;
+    const name = `${this.index}.${this.model.clients.length}`;
     const title = rules.names ? random.pick(NAMES) : "";
     const onClosed = (seat: SharedSeat) => this.#connections.closed(seat, this.#way);
     const seat = new SharedSeat(name, title, rules.space, onClosed);
@@ -147,10 +145,10 @@ export class Server implements ServerView {
   speak(): void {
     const seat = this.#pickClient();
     if (!seat || seat.isPaused || seat.hasEnded || this.#stopped) return;
-    const part = seat.speak(this.#world.random, this.#world.rules.lineBytesMax);
+    const part = seat.speak(this.world.random, this.world.rules.lineBytesMax);
     this.#log(`receives ${JSON.stringify(part)}`);
     seat.data.received(Buffer.from(part));
-    if (seat.isPaused) this.#world.saw("talkers held");
+    if (seat.isPaused) this.world.saw("talkers held");
   }
 
   finish(): void {
@@ -169,13 +167,13 @@ export class Server implements ServerView {
   }
 
   drain(): void {
-    const { random } = this.#world;
+    const { random } = this.world;
     if (this.seats.length > 0) random.pick(this.seats).drain(random.between(1, 100));
   }
 
   #pickClient(): SharedSeat | undefined {
     const clients = this.seats.filter(({ isHere, isClosed }) => isHere && !isClosed);
-    return clients.length > 0 ? this.#world.random.pick(clients) : undefined;
+    return clients.length > 0 ? this.world.random.pick(clients) : undefined;
   }
 
   // The server itself.
@@ -191,7 +189,7 @@ export class Server implements ServerView {
 
   /** It is empty, and takes its leave. */
   #close(): void {
-    this.#closesAtMs = this.#world.now;
+    this.#closesAtMs = this.world.now;
     const left = this.model.leaves();
     this.session.leave(() => {
       if (!this.isOver) left();
@@ -210,17 +208,17 @@ export class Server implements ServerView {
     this.model.passed();
     if (!this.isAwake) return;
     this.link?.passed();
-    if (this.alarmAtMs <= this.#world.now) this.turn();
-    if (this.#world.now - this.#closesAtMs > LEAVE_MS) this.#end();
+    if (this.alarmAtMs <= this.world.now) this.turn();
+    if (this.world.now - this.#closesAtMs > LEAVE_MS) this.#end();
   }
 
   /** The stream does something that this server has asked for. */
   work(): void {
-    if (this.links.length > 0) this.#world.random.pick(this.links).work();
+    if (this.links.length > 0) this.world.random.pick(this.links).work();
   }
 
   answer(): boolean {
-    const { random, rules } = this.#world;
+    const { random, rules } = this.world;
     return this.link?.answer(random.between(1, rules.entriesMax)) ?? false;
   }
 
@@ -240,7 +238,7 @@ export class Server implements ServerView {
   cut(): void {
     if (!this.link) return;
     this.#happens("is cut off");
-    this.link.cut(this.#world.random.below(5));
+    this.link.cut(this.world.random.below(5));
   }
 
   mute(): void {
@@ -250,15 +248,11 @@ export class Server implements ServerView {
   }
 
   sleep(): void {
-    const { now, random } = this.#world;
+    const { now, random } = this.world;
     // In the middle of something, or when nothing of it is on its way any more.
     if (random.chance(500)) for (let round = 0; round < 50 && this.settle(); round++);
-    this.#asleepUntilMs = now + random.between(1, 60_000);
-    this.#happens("sleeps", ` until ${this.#asleepUntilMs} ms`);
-  }
-
-  awake(): void {
-    this.#asleepUntilMs = 0;
+    this.asleepUntilMs = now + random.between(1, 60_000);
+    this.#happens("sleeps", ` until ${this.asleepUntilMs} ms`);
   }
 
   die(): void {

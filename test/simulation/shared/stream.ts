@@ -242,20 +242,18 @@ interface Question {
   answer?: () => void;
 }
 
+/** It waits for what follows an entry. */
+interface Reading {
+  readonly after: string;
+  readonly by: string;
+  readonly sinceMs: number;
+  readonly done: (entries: readonly Entry[]) => void;
+}
+
 export class SimulatedLink implements StreamLink {
-  readonly #stream: SimulatedStream;
-  readonly #onLost: (trouble: Trouble, why: string) => void;
-  readonly #watcher: Watcher;
   /** What was not answered yet, in order. */
   #questions: Question[] = [];
-  #reading:
-    | {
-        readonly after: string;
-        readonly by: string;
-        readonly sinceMs: number;
-        readonly done: (entries: readonly Entry[]) => void;
-      }
-    | undefined;
+  #reading: Reading | undefined;
   isClosed = false;
   /** Whether answers get lost on their way. */
   isMute = false;
@@ -263,23 +261,19 @@ export class SimulatedLink implements StreamLink {
   inFlight = 0;
 
   constructor(
-    stream: SimulatedStream,
-    onLost: (trouble: Trouble, why: string) => void,
-    watcher: Watcher,
-  ) {
-    this.#stream = stream;
-    this.#onLost = onLost;
-    this.#watcher = watcher;
-  }
+    readonly stream: SimulatedStream,
+    readonly onLost: (trouble: Trouble, why: string) => void,
+    readonly watcher: Watcher,
+  ) {}
 
   join(joining: Joining, done: (id: string, after: string, servers: States) => void): void {
     this.#ask(() => {
-      const entry = this.#stream.join(joining);
-      if (!("id" in entry)) return () => this.#onLost(...entry);
-      const { forgotten, memory } = this.#stream;
+      const entry = this.stream.join(joining);
+      if (!("id" in entry)) return () => this.onLost(...entry);
+      const { forgotten, memory } = this.stream;
       return () => {
-        this.#watcher.joined(joining.by, entry, forgotten);
-        this.#watcher.looks(memory.servers);
+        this.watcher.joined(joining.by, entry, forgotten);
+        this.watcher.looks(memory.servers);
         done(entry.id, entry.after, memory.servers);
       };
     });
@@ -291,18 +285,18 @@ export class SimulatedLink implements StreamLink {
     const sent = { ...entry, runs: [Buffer.concat(entry.runs)] };
     this.#ask(() => {
       this.inFlight--;
-      const refusal = this.#stream.add(sent);
-      return () => refusal && this.#onLost(...refusal);
+      const refusal = this.stream.add(sent);
+      return () => refusal && this.onLost(...refusal);
     });
   }
 
   beat(heartbeat: Progress, done: (last: string, servers: States) => void): void {
     this.#ask(() => {
-      const refusal = this.#stream.beat(heartbeat);
-      if (refusal) return () => this.#onLost(...refusal);
-      const { last, servers } = this.#stream.memory;
+      const refusal = this.stream.beat(heartbeat);
+      if (refusal) return () => this.onLost(...refusal);
+      const { last, servers } = this.stream.memory;
       return () => {
-        this.#watcher.looks(servers);
+        this.watcher.looks(servers);
         done(last?.id ?? START, servers);
       };
     });
@@ -310,21 +304,20 @@ export class SimulatedLink implements StreamLink {
 
   drop(name: string, state: string, done: (keys: readonly string[] | undefined) => void): void {
     this.#ask(() => {
-      const keys = this.#stream.drop(name, state);
-      if (keys) this.#watcher.dropped(name);
+      const keys = this.stream.drop(name, state);
+      if (keys) this.watcher.dropped(name);
       return () => done(keys);
     });
   }
 
   /** Something that is done some time, if there is memory. */
   #ask(command: Question["ask"]): void {
-    const ask = () =>
-      this.#stream.isFull ? () => this.#onLost("redis is away", "OOM") : command();
-    this.#questions.push({ sinceMs: this.#stream.now(), ask });
+    const ask = () => (this.stream.isFull ? () => this.onLost("redis is away", "OOM") : command());
+    this.#questions.push({ sinceMs: this.stream.now(), ask });
   }
 
   read(after: string, by: string, done: (entries: readonly Entry[]) => void): void {
-    this.#reading = { after, by, sinceMs: this.#stream.now(), done };
+    this.#reading = { after, by, sinceMs: this.stream.now(), done };
   }
 
   close(): void {
@@ -339,19 +332,19 @@ export class SimulatedLink implements StreamLink {
 
   /** Time has passed: it is lost if an answer is late. */
   passed(): void {
-    const sinceMs = Math.min(this.waitsSinceMs, this.#reading?.sinceMs ?? this.#stream.now());
-    if (this.#stream.now() - sinceMs >= LATE_MS) this.#break("no answer for 5 s");
+    const sinceMs = Math.min(this.waitsSinceMs, this.#reading?.sinceMs ?? this.stream.now());
+    if (this.stream.now() - sinceMs >= LATE_MS) this.#break("no answer for 5 s");
   }
 
   #break(why: string): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.#onLost("redis is away", why);
+    this.onLost("redis is away", why);
   }
 
   /** Since when the oldest of what was asked waits to be done, or to be answered. */
   get waitsSinceMs(): number {
-    return this.#questions[0]?.sinceMs ?? this.#stream.now();
+    return this.#questions[0]?.sinceMs ?? this.stream.now();
   }
 
   /** Whether it gets answers. */
@@ -366,7 +359,7 @@ export class SimulatedLink implements StreamLink {
   /** The stream does the next thing that was asked; returns whether there was one. */
   work(): boolean {
     const question = this.#questions.find(({ answer }) => !answer);
-    if (question === undefined || this.#stream.standsStill) return false;
+    if (question === undefined || this.stream.standsStill) return false;
     question.answer = question.ask();
     return true;
   }
@@ -382,12 +375,12 @@ export class SimulatedLink implements StreamLink {
   }
 
   #answerReading(entriesMax: number): boolean {
-    if (!this.#reading || this.#stream.standsStill) return false;
+    if (!this.#reading || this.stream.standsStill) return false;
     const { after, by, sinceMs, done } = this.#reading;
-    const entries = this.#stream.after(after).slice(0, entriesMax);
-    if (entries.length === 0 && this.#stream.now() - sinceMs < 1000) return false;
+    const entries = this.stream.after(after).slice(0, entriesMax);
+    if (entries.length === 0 && this.stream.now() - sinceMs < 1000) return false;
     this.#reading = undefined;
-    this.#watcher.delivered(entries);
+    this.watcher.delivered(entries);
     // One's own need not come back.
     const bytesIn = ({ by: other, lines }: Placed) =>
       Buffer.from(other === by ? "" : lines, "latin1");

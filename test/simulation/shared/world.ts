@@ -149,7 +149,7 @@ class SharedWorld implements Surroundings {
   #rest(): void {
     this.trace?.("from now on all is well");
     this.stream.standsStillUntilMs = this.stream.isFullUntilMs = 0;
-    for (const server of this.#servers) server.awake();
+    for (const server of this.#servers) server.asleepUntilMs = 0;
     for (const endMs = this.now + REST_MS; this.now < endMs; this.step++) this.#settle();
     // In the end each forgets what it can.
     for (const { session } of this.#awake) session.order.after(() => {});
