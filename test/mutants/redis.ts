@@ -8,10 +8,6 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
       "call('HGET', servers, 'options') ==> call('HGET', servers, 'options') or options",
   }),
   ...caughtBy("test/redis/redis.test.ts", "lib/redis/link.ts", {
-    "what has no lines any more is in the way of those that start": [
-      "const forget = (id: string) => {\n",
-      "const forget = (id: string) => {\n      id = '0-0';\n",
-    ],
     "lines of others that are apart are left out":
       "entry.by === by || String ==> entry.by !== by || String",
     "all rooms of a Redis are one":
@@ -41,10 +37,6 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
     "a server that leaves stays in the hash of servers":
       "if leaves then forget(name) end ==> return leaves",
   }),
-  ...caughtBy("test/redis/start.test.ts", "lib/redis/connection.ts", {
-    "an answer is given up as late after half a second":
-      "const LATE_MS = 5_000; ==> const LATE_MS = 500;",
-  }),
   ...caughtBy("test/redis/start.test.ts", "lib/redis/redis.ts", {
     "the password of the environment is not used":
       'address.password ||= encodeURIComponent(process.env["REDIS_PASSWORD"] ?? ""); ==>',
@@ -52,11 +44,5 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
   ...caughtBy("test/redis/order.test.ts", "lib/redis/session.ts", {
     "a server that leaves connects again when its connection is lost meanwhile":
       "this.#dueAtMs = this.#onLeft ? NEVER : now + ms; ==> this.#dueAtMs = now + ms;",
-  }),
-  ...caughtBy("test/redis/order.test.ts", "lib/redis/stream-order.ts", {
-    "clients join before all of the history is in the log": [
-      "    this.position = id;\n",
-      "    this.position = id;\n    this.isMember = this.isHere;\n",
-    ],
   }),
 ];

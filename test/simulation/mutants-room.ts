@@ -71,7 +71,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       "if (gone) member.releaseSeat();\n    else ",
       "member.releaseSeat();\n    if (!gone) ",
     ],
-    "a refused newcomer is closed before it has read why": ["});", "});\n    socket.end();"],
+    "a refused newcomer is closed before it has read why":
+      "socket, { reason, message }); ==> socket, { reason, message }); socket.end();",
     "a room that stops does not wait for those that wait":
       "if (this.isStopping && this.isSettled) ==> if (this.isStopping)",
   }),

@@ -67,6 +67,8 @@ export interface Surroundings {
   readonly now: number;
   readonly trace: ((event: string) => void) | undefined;
   saw(what: string, times?: number): void;
+  /** Something is seen, and told. */
+  happens(what: string, where?: string, details?: string): void;
   /** A server has this one considered down. */
   dropped(name: string): void;
 }

@@ -122,11 +122,6 @@ export class Server implements ServerView {
     this.world.trace?.(`${this.label} ${event}`);
   }
 
-  #happens(what: string, details = ""): void {
-    this.world.saw(what);
-    this.#log(`${what}${details}`);
-  }
-
   // Its clients.
 
   connect(): void {
@@ -237,13 +232,13 @@ export class Server implements ServerView {
 
   cut(): void {
     if (!this.link) return;
-    this.#happens("is cut off");
+    this.world.happens("is cut off", this.label);
     this.link.cut(this.world.random.below(5));
   }
 
   mute(): void {
     if (!this.link) return;
-    this.#happens("gets no answers");
+    this.world.happens("gets no answers", this.label);
     this.link.isMute = true;
   }
 
@@ -252,18 +247,18 @@ export class Server implements ServerView {
     // In the middle of something, or when nothing of it is on its way any more.
     if (random.chance(500)) for (let round = 0; round < 50 && this.settle(); round++);
     this.asleepUntilMs = now + random.between(1, 60_000);
-    this.#happens("sleeps", ` until ${this.asleepUntilMs} ms`);
+    this.world.happens("sleeps", this.label, ` until ${this.asleepUntilMs} ms`);
   }
 
   die(): void {
-    this.#happens("dies");
+    this.world.happens("dies", this.label);
     this.isDead = true;
     for (const link of this.links) link.close();
   }
 
   stop(): void {
     if (this.#stopped) return;
-    this.#happens("is told to stop");
+    this.world.happens("is told to stop", this.label);
     this.#stopped = this.#connections.stop(1e9);
   }
 }

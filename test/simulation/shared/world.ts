@@ -69,6 +69,11 @@ class SharedWorld implements Surroundings {
     addSightings(this.seen, { [what]: times });
   }
 
+  happens(what: string, where = "", details = ""): void {
+    this.saw(what);
+    this.trace?.(`${where} ${what}${details}`);
+  }
+
   /** A server that is there, and reaches the stream, is not to be considered down. */
   dropped(name: string): void {
     const server = this.#servers.find(({ names }) => names.at(-1) === name);
@@ -98,15 +103,15 @@ class SharedWorld implements Surroundings {
     if (event === "forget") return this.#forget();
     if (event === "standStill") {
       stream.standsStillUntilMs = this.now + random.between(1, 12_000);
-      return this.#happens("the stream stands still");
+      return this.happens("the stream stands still");
     }
     if (event === "fill") {
       stream.isFullUntilMs = this.now + random.between(1, 5_000);
-      return this.#happens("the stream is full");
+      return this.happens("the stream is full");
     }
     if (event === "jump") {
       stream.clockOffMs = random.between(-100_000, 100_000);
-      return this.#happens("the stream's clock is wrong", ` by ${stream.clockOffMs} ms`);
+      return this.happens("the stream's clock is wrong", "", ` by ${stream.clockOffMs} ms`);
     }
     // What a server has sent is on its way whatever becomes of it.
     if (event === "work") return random.pick(this.#servers).work();
@@ -116,11 +121,6 @@ class SharedWorld implements Surroundings {
     const server = random.pick(awake);
     server[event]();
     if (server.isOver && this.#awake.length === 0) this.#open();
-  }
-
-  #happens(what: string, details = ""): void {
-    this.saw(what);
-    this.trace?.(`${what}${details}`);
   }
 
   #forget(): void {
