@@ -113,10 +113,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("lib/extras/bot.ts", {
     "a line of a bot has no end": "lines.push(Uint8Array.of(LF)); ==> lines.end();",
-    "a bot is not told that its line was sent": ["      resolve(true);\n", ""],
     "a bot sends on after the stop": ["if (room.isStopping) resolve(false);\n    else ", ""],
-    "a bot is told no lines": "tell(() => events.onLine?.(line, member)); ==> void line;",
     "a bot is told everything again": "news.splice(0) ==> news.slice()",
-    "nobody tells a bot at the end of the turn": ["    room.wake(0);\n", ""],
   }),
 ];

@@ -41,7 +41,12 @@ const OTHER_OPERATORS: readonly Operator[] = [
   [/^( +)[\w.#]+(?:\+\+|--);$/g, "$1;"],
   [/(?<=\(| = |=> |&& |\|\| |return )!?[\w.#?]+(?:\([\w.#, ]*\))? (?:&&|\|\|) (?![{(])/g, ""],
 ];
-const OTHER_FILES = ["lib/server/connections.ts", "lib/doors/door.ts", "lib/doors/addresses.ts"];
+const OTHER_FILES = [
+  "lib/server/connections.ts",
+  "lib/doors/door.ts",
+  "lib/doors/addresses.ts",
+  "lib/extras/bot.ts",
+];
 
 /** What cannot be noticed from outside, and why; `from => to` of a line. */
 const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
@@ -67,21 +72,17 @@ const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
   ["the room is asked to flush for nothing", /=> else if \(!this\.blocked \|\| !this\.gone/],
   ["more memory is used", /=> .*(?:needed >= |const grown .*Math\.max)|clearUnfinished\(\); => ;/],
   ["only an invariant is stated otherwise", /^ *position >= .* end <=/],
-  [
-    "tests of real sockets have that",
-    /tune\(socket|"ETIMEDOUT"|onError|^ {8}data\.failed|checkRange/,
-  ],
-  [
-    "what stops is stopped once more",
-    /^ {6}this\.#stop(?:AtMs = NEVER|Arrivals)|#finishStop\(\); => ;/,
-  ],
+  ["tests have real sockets", /tune\(socket|ETIMEDOUT|onError|^ {8}data\.failed|checkRange/],
+  ["tests have bots that wait", /^ *(?:for .*)?(?:waiting\.|answer\(false)|of waiting\)/],
+  ["what stops is stopped again", /^ {6}this\.#stop(?:At.* NEVER|Arr)|#finishStop\(\); => ;/],
   ["only a stream keeps lines without a place", /#isOverdue = true; => ;/],
-  ["nothing and no bytes are the same", /=> .*(?:unused\.length >= 0|end <= 0|LINE_BYTES_MAX)/],
+  ["no bytes are nothing", /=> .*(?:unused\.length >= 0|count\(\) >= 1|end <= 0|BYTES_MAX\))/],
+  ["nothing follows in its place", /^ {4}(?:this\.)?(?:socket\.data = GONE|held = undef)/],
+  ["few worlds notice: it has a name", /seatless\.add\(this\); => ;|has\(this\)\) return; => ;/],
   [
-    "nothing comes from what is closed or goes on",
-    /^ {4}(?:this\.)?(?:socket\.data = GONE|held = undef)/,
+    "few worlds notice: tests do",
+    /#isCutOff(?: &&| =|;)|releaseSeat = undefined; => ;|address === ""\)/,
   ],
-  ["few worlds notice it: it has a name, or a test", /=> .*TODO/],
 ];
 
 /** So many of them, chosen by a seed; all if there are fewer. */
