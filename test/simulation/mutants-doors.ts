@@ -18,10 +18,6 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     "the grace time is not kept": "if (now >= this.#stopAtMs) { ==> if (now >= NEVER) {",
     "nobody is woken at the end of the grace time":
       "Math.min(this.dueAtMs, this.#stopAtMs) ==> this.dueAtMs",
-    "a second stop begins the grace time again": [
-      "if (this.#stopped) return this.#stopped.promise;",
-      "if (this.#stopped) this.#stopAtMs = this.room.now() + graceMs;\n    if (this.#stopped) return this.#stopped.promise;",
-    ],
   }),
   ...faultsIn("lib/doors/door.ts", {
     "only the last arrival that is held may be late":
@@ -77,10 +73,6 @@ export const DOORS_MUTANTS: readonly Mutant[] = [
     "one that speaks another protocol is read on": [
       'if (typeof found === "object") this.#refusal = found;\n      else if (found)',
       "if (found)",
-    ],
-    "a request that ends with the input is relayed": [
-      "if (this.#isOfLines(Uint8Array.of(LF))) ",
-      "",
     ],
     "the beginning of a request is forgotten":
       "found === undefined ? received : undefined ==> found === undefined ? NOTHING : undefined",

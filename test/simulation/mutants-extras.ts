@@ -20,17 +20,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "a line has no name before it": "= length + prefix.length; ==> = length;",
     "the first line gets a name that has one": '#begun = "\\n"; ==> #begun = "";',
     "a line gets a name that has one": '.replaceAll(named, "\\n") ==>',
-    "a name that its sender puts inside a line is taken out":
-      '.replaceAll(named, "\\n") ==> .replaceAll(this.#prefix, "")',
     "a line is taken for one with its name that begins like it":
       "named.startsWith(sent.slice(last)); ==> sent.length - last <= named.length;",
     "a name in two parts is relayed": "this.#begun.length > 1 || chunk[0] === first; ==> false;",
-    "a name that may begin is relayed": "|| mayBegin || ==> ||",
     "a name behind another line is relayed": [', "latin1"))\n', ', "latin1") && false)\n'],
     "the end of a line is forgotten": 'LF ? "\\n" : ""; ==> LF ? "" : "";',
     "the beginning of a name is lost at the end of input": ["this.#begun.slice(1), ", '"", '],
-    "names are not counted in what fits":
-      "if (lineStart + next - at > bytesMax) break; ==> if (length + next - at > bytesMax) break;",
     "control characters are relayed": ".replace(CONTROL, show); ==> ;",
     "the CR of a line end is shown": "\\r(?!\\n) ==> \\r",
     "C1 controls are relayed": "|\\xc2[\\x80-\\x9f] ==>",
@@ -40,18 +35,6 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
   ...faultsIn("lib/extras/wrapped-lines.ts", {
     "nobody knows that lines with a name are held back":
       "return this.within.isHeldBack ?? false; ==> return false;",
-  }),
-  ...faultsIn("lib/room/fair-queue.ts", {
-    "a turn is as long as the longest line can be":
-      "left = this.#quantumBytes; ==> left = Math.max(this.#quantumBytes, this.#lineBytesMax);",
-    "a line that is longer than a quantum is never taken":
-      "?? (isFirst ? take(this.#lineBytesMax) : undefined) ==>",
-    "a line that is longer than a quantum is taken behind others":
-      "(isFirst ? take ==> (sender ? take",
-  }),
-  ...faultsIn("lib/room/room.ts", {
-    "names are not counted in the longest line":
-      "this, quantumBytes, this.loggedBytesMax) ==> this, quantumBytes, this.lineBytesMax)",
   }),
   ...faultsIn("lib/extras/names/names.ts", {
     "what follows a name in the first line is lost":
@@ -68,8 +51,6 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "a name may be anything": ["if (!isName(name))\n", 'if (name === "")\n'],
     "a newcomer is not told to send its name":
       '.from(askForName(told, this.#owners.size - told.length) ==> .from(""',
-    "a name comes without an end":
-      "else if (line.length > NAME_BYTES_MAX) arrival.refuse(LASTING.notAName); ==>",
     "the common name of a certificate counts for nothing":
       'if (certificate) { ==> if (certificate?.fingerprint256 === "") {',
   }),

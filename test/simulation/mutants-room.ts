@@ -22,10 +22,10 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   }),
   ...faultsIn("lib/room/fair-queue.ts", {
     "a sender sends before those that wait": "if (this.senders.length === 0) ==>",
-    "one that has had its turn stays first": [
-      "      this.senders.shift();\n      sender.isWaiting = hasMore;\n      if (hasMore) this.senders.push(sender);",
-      "      if (!hasMore) this.senders.shift();\n      sender.isWaiting = hasMore;\n      if (hasMore) continue;",
-    ],
+    "a line that is longer than a quantum is never taken":
+      "?? (isFirst ? take(this.#lineBytesMax) : undefined) ==>",
+    "a line that is longer than a quantum is taken behind others":
+      "(isFirst ? take ==> (sender ? take",
   }),
   ...faultsIn("lib/room/member.ts", {
     "a line that is too long is no reason to leave": "this.lines.objection ?? ==>",
@@ -46,8 +46,6 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   ...faultsIn("lib/room/cursor.ts", {
     "a reader has to take everything in each patience":
       "const PROGRESS_BYTES = 64 << 10; ==> const PROGRESS_BYTES = 64 << 20;",
-    "a leaver has to take what was sent since as well":
-      "reached + PROGRESS_BYTES, this.end) ==> reached + PROGRESS_BYTES, this.#room.log.head)",
     "a short count is taken for all": ".blocked = taken < length ==> .blocked = taken < 0",
     "a newcomer gets what was sent before it came":
       "this.position = room.log.head; ==> this.position = room.log.tail;",
@@ -67,14 +65,12 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       "new Deadlines(patienceMs + lingerMs, now) ==> new Deadlines(patienceMs, now)",
     "a member gives its seat back before its lines are in the log":
       "if (member.hasLeft) member.releaseSeat(); ==> member.releaseSeat();",
-    "a leaver gives its seat back before it has everything": [
-      "if (gone) member.releaseSeat();\n    else ",
-      "member.releaseSeat();\n    if (!gone) ",
-    ],
     "a refused newcomer is closed before it has read why":
       "socket, { reason, message }); ==> socket, { reason, message }); socket.end();",
     "a room that stops does not wait for those that wait":
       "if (this.isStopping && this.isSettled) ==> if (this.isStopping)",
+    "names are not counted in the longest line":
+      "this, quantumBytes, this.loggedBytesMax) ==> this, quantumBytes, this.lineBytesMax)",
   }),
   ...faultsIn("lib/room/leaver.ts", {
     "a member that half-closed is reset": "this.#socket.shutdown(); ==> this.#socket.terminate();",
@@ -82,8 +78,6 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       "this.#goal = cursor.nextGoal; ==> this.#goal ||= cursor.nextGoal;",
     "a leaver that takes nothing at all is kept":
       "if (member.cursor.reached >= this.#goal) ==> if (member.cursor.position >= 0)",
-    "a leaver need not take a line for it alone":
-      "if (member.cursor.reached >= this.#goal) ==> if (member.cursor.position >= this.#goal)",
     "a refusal has no message": '`* ${message}\\n` ==> ""',
     "an answer of another protocol is sent as a line": [' || message.endsWith("\\n")', ""],
   }),

@@ -50,10 +50,6 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "this.outgoing.release(this.peers.tail(this.read)); ==> this.outgoing.release(this.read);",
     "others are never told how far this server has read":
       "by, number, read, tail, runs, isPassing ==> by, number, read: START, tail, runs, isPassing",
-    "own lines are received as those of others are": [
-      "if (own) this.#placed.push(...own.pieces);",
-      "for (const { run } of own?.pieces ?? []) if (run.length > 0) this.#placed.push({ author, run });\n    if (own) void 0;",
-    ],
     "after a restart, new members get what the last ones were to get": [
       "    this.#placed = [];\n    this.isMember",
       "    this.isMember",

@@ -71,7 +71,7 @@ class SharedWorld implements Surroundings {
 
   happens(what: string, where = "", details = ""): void {
     this.saw(what);
-    this.trace?.(`${where} ${what}${details}`);
+    this.trace?.(`${where} ${what}${details}`.trimStart());
   }
 
   /** A server that is there, and reaches the stream, is not to be considered down. */
