@@ -44,12 +44,7 @@ export interface Memory {
 }
 
 /** What one knows that has forgotten everything. */
-export const NOTHING: Memory = {
-  entries: [],
-  last: undefined,
-  servers: new Map(),
-  names: new Map(),
-};
+export const BLANK: Memory = { entries: [], last: undefined, servers: new Map(), names: new Map() };
 
 /** Why something was not done. */
 type Refusal = readonly [Trouble, why: string];
@@ -64,7 +59,7 @@ export class SimulatedStream {
   clockOffMs = 0;
   /** How often it has forgotten something. */
   forgotten = 0;
-  memory = NOTHING;
+  memory = BLANK;
   #sequence = 0;
   /** Of each server, since when it is known, and how far it has ever told that it has read. */
   readonly #sinceMs = new Map<string, number>();
@@ -242,18 +237,11 @@ interface Question {
   answer?: () => void;
 }
 
-/** It waits for what follows an entry. */
-interface Reading {
-  readonly after: string;
-  readonly by: string;
-  readonly sinceMs: number;
-  readonly done: (entries: readonly Entry[]) => void;
-}
-
 export class SimulatedLink implements StreamLink {
   /** What was not answered yet, in order. */
   #questions: Question[] = [];
-  #reading: Reading | undefined;
+  /** What it waits for: the entries after one. */
+  #reading: { after: string; sinceMs: number; done(entries: readonly Placed[]): void } | undefined;
   isClosed = false;
   /** Whether answers get lost on their way. */
   isMute = false;
@@ -317,7 +305,13 @@ export class SimulatedLink implements StreamLink {
   }
 
   read(after: string, by: string, done: (entries: readonly Entry[]) => void): void {
-    this.#reading = { after, by, sinceMs: this.stream.now(), done };
+    const deliver = (entries: readonly Placed[]) => {
+      this.watcher.delivered(entries);
+      // One's own need not come back.
+      const bytes = (entry: Placed) => Buffer.from(entry.by === by ? "" : entry.lines, "latin1");
+      done(entries.map((entry) => ({ ...entry, lines: bytes(entry) })));
+    };
+    this.#reading = { after, sinceMs: this.stream.now(), done: deliver };
   }
 
   close(): void {
@@ -376,15 +370,11 @@ export class SimulatedLink implements StreamLink {
 
   #answerReading(entriesMax: number): boolean {
     if (!this.#reading || this.stream.standsStill) return false;
-    const { after, by, sinceMs, done } = this.#reading;
+    const { after, sinceMs, done } = this.#reading;
     const entries = this.stream.after(after).slice(0, entriesMax);
     if (entries.length === 0 && this.stream.now() - sinceMs < 1000) return false;
     this.#reading = undefined;
-    this.watcher.delivered(entries);
-    // One's own need not come back.
-    const bytesIn = ({ by: other, lines }: Placed) =>
-      Buffer.from(other === by ? "" : lines, "latin1");
-    done(entries.map((entry) => ({ ...entry, lines: bytesIn(entry) })));
+    done(entries);
     return true;
   }
 }

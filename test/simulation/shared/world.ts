@@ -11,7 +11,7 @@ import { WorldFailure } from "../world.ts";
 import { chooseEvents, chooseRules, type Event, type Surroundings } from "./rules.ts";
 import { isNotice, linesOf, speakerOf } from "./seat.ts";
 import { Server } from "./server.ts";
-import { NOTHING, type Placed, SimulatedStream } from "./stream.ts";
+import { BLANK, type Placed, SimulatedStream } from "./stream.ts";
 
 /** How long a world rests in the end, on its own clock. */
 const REST_MS = 20_000;
@@ -43,7 +43,7 @@ class SharedWorld implements Surroundings {
   readonly #dropped = new Set<string>();
   readonly #events: ReturnType<typeof chooseEvents>;
   /** What the stream has known once. */
-  #saved = NOTHING;
+  #saved = BLANK;
 
   constructor(seed: number, trace?: (line: string) => void) {
     this.random = new Random(seed);
@@ -130,7 +130,7 @@ class SharedWorld implements Surroundings {
       return this.trace?.("the stream is saved");
     }
     const withoutEntries = { ...stream.memory, entries: [] };
-    stream.forget(random.pick([withoutEntries, this.#saved, this.#saved, NOTHING, NOTHING]));
+    stream.forget(random.pick([withoutEntries, this.#saved, this.#saved, BLANK, BLANK]));
     this.trace?.(`the stream has forgotten what follows ${stream.memory.last?.id}`);
   }
 
