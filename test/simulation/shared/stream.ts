@@ -146,7 +146,8 @@ export class SimulatedStream {
     if (compareIds(read, this.readAtMost(by)) > 0) this.#readAtMost.set(by, read);
   }
 
-  #give(name: string, by: string | undefined): void {
+  /** A name is a server's now, or nobody's. */
+  #give(name: string, by?: string): void {
     const others = [...this.memory.names].filter(([other]) => other !== name);
     const names = new Map(by === undefined ? others : [...others, [name, by]]);
     this.memory = { ...this.memory, names };
@@ -158,7 +159,7 @@ export class SimulatedStream {
     const others = [...servers].filter(([name]) => name !== server);
     this.memory = { ...this.memory, servers: new Map(others) };
     const freed = [...names].filter(([, owner]) => owner === server).map(([name]) => name);
-    for (const name of freed) this.#give(name, undefined);
+    for (const name of freed) this.#give(name);
     return freed;
   }
 
@@ -166,7 +167,7 @@ export class SimulatedStream {
   #do(request: string, by: string): string {
     const [, what, key = ""] = /^(\w+) ?(.*)$/.exec(request) ?? [];
     const owner = this.memory.names.get(key);
-    if (what === "release" && owner === by) this.#give(key, undefined);
+    if (what === "release" && owner === by) this.#give(key);
     if (what !== "reserve") return "";
     if (owner !== undefined && owner !== by) return "0";
     this.#give(key, by);
@@ -179,7 +180,7 @@ export class SimulatedStream {
     const rest = entries.filter(({ id }) => compareIds(id, tail) >= 0);
     const last = entries.at(-rest.length - 1);
     this.memory = { ...this.memory, entries: rest };
-    if (last === undefined || rest.length === entries.length) return;
+    if (last === undefined) return;
     const { bytes, ms, historyBytes } = this.kept;
     const restBytes = bytesOf(rest);
     const history = rest.filter(({ isPassing }) => !isPassing).map(({ lines }) => lines);
