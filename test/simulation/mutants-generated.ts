@@ -10,18 +10,21 @@ const ROOT = join(import.meta.dir, "../..");
 
 type Operator = readonly [pattern: RegExp, becomes: string];
 
-/** What is looked for in a line, wherever it occurs, and what it becomes. */
-const OPERATORS: readonly Operator[] = [
-  [/ < /g, " <= "],
-  [/ <= /g, " < "],
-  [/ > /g, " >= "],
-  [/ >= /g, " > "],
-  // A statement is left out: a call, an assignment, a return.
+/** What is looked for in a line, wherever it occurs, and what it becomes: a statement is left out. */
+const LEFT_OUT: readonly Operator[] = [
   [/^( +(?:(?:else|(?:if|for) \(.*\)) )*)[\w.#?]+\(.*\);$/g, "$1;"],
   [/^( +(?:(?:else|(?:if|for) \(.*\)) )*)(?:\w+[.#][\w.#]+ [-+|?]*=|\w+ [-+]=) .*;$/g, "$1;"],
   [/^( +)if \(.*\) (?:return|break|continue)\b.*;$/g, "$1;"],
 ];
+const OFF_BY_ONE: readonly Operator[] = [
+  [/ < /g, " <= "],
+  [/ <= /g, " < "],
+  [/ > /g, " >= "],
+  [/ >= /g, " > "],
+];
 const ROOM_OPERATORS: readonly Operator[] = [
+  ...LEFT_OUT,
+  ...OFF_BY_ONE,
   [/ === /g, " !== "],
   [/ !== /g, " === "],
   [/ && /g, " || "],
@@ -37,6 +40,8 @@ const ROOM_OPERATORS: readonly Operator[] = [
 ];
 /** Around the room, worlds notice less. */
 const OTHER_OPERATORS: readonly Operator[] = [
+  ...LEFT_OUT,
+  ...OFF_BY_ONE,
   // A count is left out, or a condition before another one.
   [/^( +)[\w.#]+(?:\+\+|--);$/g, "$1;"],
   [/(?<=\(| = |=> |&& |\|\| |return )!?[\w.#?]+(?:\([\w.#, ]*\))? (?:&&|\|\|) (?![{(])/g, ""],
@@ -47,6 +52,7 @@ const OTHER_FILES = [
   "lib/doors/addresses.ts",
   "lib/extras/bot.ts",
 ];
+const SHARED_FILES = ["lib/redis/stream-order.ts"];
 
 /** What cannot be noticed from outside, and why; `from => to` of a line. */
 const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
@@ -78,26 +84,43 @@ const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
   ["only a stream keeps lines without a place", /#isOverdue = true; => ;/],
   ["no bytes are nothing", /=> .*(?:unused\.length >= 0|count\(\) >= 1|end <= 0|BYTES_MAX\))/],
   ["nothing follows in its place", /^ {4}(?:this\.)?(?:socket\.data = GONE|held = undef)/],
-  ["few worlds notice: it has a name", /seatless\.add\(this\); => ;|has\(this\)\) return; => ;/],
+  [
+    "few worlds notice: it has a name",
+    /(?:seatless\.add\(this\)|has\(this\)\) return|#placed = \[\]);? => ;|peers\.received/,
+  ],
   [
     "few worlds notice: tests do",
     /#isCutOff(?: &&| =|;)|releaseSeat = undefined; => ;|address === ""\)/,
   ],
+  [
+    "a server is woken by something else as well",
+    /this\.room\??\.wake\(0\); => |room === undefined/,
+  ],
+  [
+    "few worlds notice, whose stream forgets: tests do",
+    /(?:isSettled|of all)\) done|peers\.clear|isJoining && !own\)|position = START; => ;/,
+  ],
 ];
 
-/** So many of them, chosen by a seed; all if there are fewer. */
-export function generateMutants(count: number, seed: number): Mutant[] {
+/**
+ * So many of them, chosen by a seed; all if there are fewer.
+ *
+ * @param shared those in what several servers share, and not the others
+ */
+export function generateMutants(count: number, seed: number, shared: boolean): Mutant[] {
   const random = new Random(seed);
   const room = readdirSync(join(ROOT, "lib/room")).map((name) => `lib/room/${name}`);
-  const all = [
+  const own = [
     ...room.flatMap((file) => mutantsOf(file, ROOM_OPERATORS)),
     ...OTHER_FILES.flatMap((file) => mutantsOf(file, OTHER_OPERATORS)),
-  ].map((mutant) => ({ mutant, place: random.below(2 ** 32) }));
-  all.sort((one, other) => one.place - other.place);
-  return all.slice(0, count).map(({ mutant }) => mutant);
+  ];
+  const all = shared ? SHARED_FILES.flatMap((file) => mutantsOf(file, LEFT_OUT)) : own;
+  const placed = all.map((mutant) => ({ mutant, place: random.below(2 ** 32) }));
+  placed.sort((one, other) => one.place - other.place);
+  return placed.slice(0, count).map(({ mutant }) => mutant);
 }
 
-function mutantsOf(file: string, more: readonly Operator[]): Mutant[] {
+function mutantsOf(file: string, operators: readonly Operator[]): Mutant[] {
   const code = readFileSync(join(ROOT, file), "utf8");
   // Comments, types and what is only asserted are left as they are.
   const statements = code.replace(/^(?:export )?(?:interface|type) [^]*?^}$/gm, (type) =>
@@ -105,7 +128,7 @@ function mutantsOf(file: string, more: readonly Operator[]): Mutant[] {
   );
   return statements.split("\n").flatMap((line, at) => {
     if (/^\s*(?:\/?\*|\/\/|import |assert\()/.test(line)) return [];
-    return mutationsOf(line, [...OPERATORS, ...more]).flatMap((mutated) => {
+    return mutationsOf(line, operators).flatMap((mutated) => {
       const change = `${line} => ${mutated.trim()}`;
       if (EQUIVALENT.some(([, pattern]) => pattern.test(change))) return [];
       const becomes = code.split("\n").with(at, mutated).join("\n");

@@ -55,8 +55,6 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "    this.isMember",
     ],
     "clients join while the server is out of sync": ".isMember && this.outgoing ==> .outgoing",
-    "lines that are lost with the position are not counted":
-      "if (!author.isPassing) lose(run); ==> void run;",
     "a member leaves before what it has sent has a place":
       "else this.add({ done }); ==> else done();",
     "a stop does not wait for what members have sent":

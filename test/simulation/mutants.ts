@@ -17,7 +17,7 @@ const SEEDS = 20_000;
 const SHARED_SEEDS = 5_000;
 /** One of the many that are generated need not be as rare a fault. */
 const GENERATED_SEEDS = 300;
-const GENERATED_SHARED_SEEDS = 30;
+const GENERATED_SHARED_SEEDS = 60;
 /** One that comes to no end in a world within this time is caught, too. */
 const STUCK_MS = 20_000;
 
@@ -37,12 +37,13 @@ interface Choice {
 export async function catchMutants(choice: Choice): Promise<number> {
   const { cores, fault: words, shared, generated, from } = choice;
   const named = shared ? SHARED_MUTANTS : [...ROOM_MUTANTS, ...EXTRAS_MUTANTS, ...DOORS_MUTANTS];
-  const made = new Set(shared ? [] : generateMutants(generated, from));
+  const made = new Set(generateMutants(generated, from, shared));
   const mutants = [...made, ...named].filter(({ fault }) => fault.includes(words));
-  if (made.size > 0) console.log(`those that are generated come again with --from ${from}`);
-  const failureIn = worldFailureIn(shared);
+  console.log(`those that are generated come again with --from ${from}`);
+  const generatedIn = shared ? worldFailureIn(true, GENERATED_SHARED_SEEDS) : anyFailureIn;
+  const namedIn = worldFailureIn(shared);
   return catchAll(mutants, cores, (copy, mutant) =>
-    made.has(mutant) ? anyFailureIn(copy) : failureIn(copy),
+    made.has(mutant) ? generatedIn(copy) : namedIn(copy),
   );
 }
 
