@@ -3,22 +3,16 @@
  * test file notices. Words choose those whose fault has them. The lists are in `mutants/`.
  */
 
-import {
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 
-import type { Mutant, ProgramMutant } from "./harness/faults.ts";
+import type { Mutant } from "./harness/faults.ts";
+import { CLIENT_MUTANTS } from "./mutants/client.ts";
+import { REDIS_MUTANTS } from "./mutants/redis.ts";
+import { SERVER_MUTANTS } from "./mutants/server.ts";
 
 const ROOT = join(import.meta.dir, "..");
-const LISTS = join(import.meta.dir, "mutants");
 /** A test file that takes longer has come to no end, or to none on a machine as busy as that. */
 const STUCK_MS = 10 * 60_000;
 /** How long a test waits at most: in most copies, one waits in vain. */
@@ -27,7 +21,8 @@ const WAIT_MS = 20_000;
 if (import.meta.main) process.exit(await main(process.argv.slice(2).join(" ")));
 
 async function main(words: string): Promise<number> {
-  const mutants = (await readLists()).filter(({ fault }) => fault.includes(words));
+  const all = [...CLIENT_MUTANTS, ...SERVER_MUTANTS, ...REDIS_MUTANTS];
+  const mutants = all.filter(({ fault }) => fault.includes(words));
   const tests = [...new Set(mutants.map(({ test }) => test))];
   const failing = await onAllCores(tests, async (test, copy) => {
     const how = await failureOf(copy, test);
@@ -38,15 +33,6 @@ async function main(words: string): Promise<number> {
   return catchAll(mutants, navigator.hardwareConcurrency, (copy, { test }) =>
     failureOf(copy, test),
   );
-}
-
-/** All that the files of `mutants/` export. */
-async function readLists(): Promise<ProgramMutant[]> {
-  const files = readdirSync(LISTS).filter((file) => file.endsWith(".ts"));
-  const lists: Record<string, readonly ProgramMutant[]>[] = await Promise.all(
-    files.map((file) => import(join(LISTS, file))),
-  );
-  return lists.flatMap((list) => Object.values(list).flat());
 }
 
 /** Runs a test file of a tree, or a folder of them; returns how it has failed, if it has. */

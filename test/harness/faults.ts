@@ -3,33 +3,27 @@
 /** One fault: a piece of the code, which occurs once, and what it becomes. */
 export interface Mutant {
   readonly fault: string;
-  /** From the root, such as `lib/client/reconnect.ts`; in `simulation/`, from `lib/`. */
+  /** From the root, such as `lib/client/reconnect.ts`. */
   readonly file: string;
   readonly code: string;
   readonly becomes: string;
 }
 
-/**
- * The faults of a file, by what is wrong: a piece of its code and what that becomes, as
- * `code ==> becomes`, or as these two where that would be too long a line.
- */
-export function faultsIn(
-  file: string,
-  faults: Readonly<Record<string, string | readonly [code: string, becomes: string]>>,
-): Mutant[] {
+/** One that a test file, from the root, has to catch. */
+export interface ProgramMutant extends Mutant {
+  readonly test: string;
+}
+
+/** By what is wrong: `code ==> becomes`, or these two where that would be too long a line. */
+type Faults = Readonly<Record<string, string | readonly [code: string, becomes: string]>>;
+
+export function faultsIn(file: string, faults: Faults): Mutant[] {
   return Object.entries(faults).map(([fault, change]) => {
     const [code = "", becomes = ""] = typeof change === "string" ? change.split(/ ==> ?/) : change;
     return { fault, file, code, becomes };
   });
 }
 
-/** One that a test file has to catch. */
-export interface ProgramMutant extends Mutant {
-  /** From the root. */
-  readonly test: string;
-}
-
-/** Faults, each of which a test file has to catch. */
-export function caughtBy(test: string, ...faults: readonly Mutant[][]): ProgramMutant[] {
-  return faults.flat().map((fault) => ({ ...fault, test }));
+export function caughtBy(test: string, file: string, faults: Faults): ProgramMutant[] {
+  return faultsIn(file, faults).map((fault) => ({ ...fault, test }));
 }

@@ -1,4 +1,4 @@
-/** Faults that operators make of every line of the room: a comparison is off by one, a call is left out. */
+/** Faults that operators make of every line of some files: a comparison is off by one, a call is left out. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,14 +6,25 @@ import { join } from "node:path";
 import type { Mutant } from "../harness/faults.ts";
 import { Random } from "./random.ts";
 
-const ROOM = join(import.meta.dir, "../../lib/room");
+const ROOT = join(import.meta.dir, "../..");
 
-/** What is looked for in a line, wherever it occurs, and what it becomes. */
-const OPERATORS: readonly (readonly [pattern: RegExp, becomes: string])[] = [
+type Operator = readonly [pattern: RegExp, becomes: string];
+
+/** What is looked for in a line, wherever it occurs, and what it becomes: a statement is left out. */
+const LEFT_OUT: readonly Operator[] = [
+  [/^( +(?:(?:else|(?:if|for) \(.*\)) )*)[\w.#?]+\(.*\);$/g, "$1;"],
+  [/^( +(?:(?:else|(?:if|for) \(.*\)) )*)(?:\w+[.#][\w.#]+ [-+|?]*=|\w+ [-+]=) .*;$/g, "$1;"],
+  [/^( +)if \(.*\) (?:return|break|continue)\b.*;$/g, "$1;"],
+];
+const OFF_BY_ONE: readonly Operator[] = [
   [/ < /g, " <= "],
   [/ <= /g, " < "],
   [/ > /g, " >= "],
   [/ >= /g, " > "],
+];
+const ROOM_OPERATORS: readonly Operator[] = [
+  ...LEFT_OUT,
+  ...OFF_BY_ONE,
   [/ === /g, " !== "],
   [/ !== /g, " === "],
   [/ && /g, " || "],
@@ -24,12 +35,24 @@ const OPERATORS: readonly (readonly [pattern: RegExp, becomes: string])[] = [
   [/\bfalse\b/g, "true"],
   [/Math\.min/g, "Math.max"],
   [/Math\.max/g, "Math.min"],
-  // A condition is negated; a statement is left out: a call, an assignment, a return.
+  // A condition is negated.
   [/\b(if|while) \((.*)\)(?= |$)/g, "$1 (!($2))"],
-  [/^( +(?:(?:else|(?:if|for) \(.*\)) )*)[\w.#?]+\(.*\);$/g, "$1;"],
-  [/^( +(?:(?:else|(?:if|for) \(.*\)) )*)(?:\w+[.#][\w.#]+ [-+|?]*=|\w+ [-+]=) .*;$/g, "$1;"],
-  [/^( +)if \(.*\) (?:return|break|continue)\b.*;$/g, "$1;"],
 ];
+/** Around the room, worlds notice less. */
+const OTHER_OPERATORS: readonly Operator[] = [
+  ...LEFT_OUT,
+  ...OFF_BY_ONE,
+  // A count is left out, or a condition before another one.
+  [/^( +)[\w.#]+(?:\+\+|--);$/g, "$1;"],
+  [/(?<=\(| = |=> |&& |\|\| |return )!?[\w.#?]+(?:\([\w.#, ]*\))? (?:&&|\|\|) (?![{(])/g, ""],
+];
+const OTHER_FILES = [
+  "lib/server/connections.ts",
+  "lib/doors/door.ts",
+  "lib/doors/addresses.ts",
+  "lib/extras/bot.ts",
+];
+const SHARED_FILES = ["lib/redis/stream-order.ts"];
 
 /** What cannot be noticed from outside, and why; `from => to` of a line. */
 const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
@@ -42,55 +65,76 @@ const EQUIVALENT: readonly (readonly [why: string, RegExp])[] = [
   ["a run ends with an LF", /=> .*run\.length < bytesMax/],
   ["a minimum is the same", /=> .*\(cursor\.position <= tail\) tail =/],
   ["one that has everything writes nothing", /=> .*cursor\.position <= head/],
-  [
-    "a reader that is not blocked was written to just now",
-    /if \(!cursor\.blocked\) continue; => ;/,
-  ],
+  ["one not blocked was written to just now", /if \(!cursor\.blocked\) continue; => ;/],
   ["an end that is told twice ends nothing more", /if \(this\.#end\) return; => ;/],
   ["it is moved a little later in the turn, or in the next", /moveToLog\?\.\(\); => ;/],
-  ["`mutants-shared.ts` has that", /abandonLines\(why, onLost|^for .* this\.#leave\(member, why/],
+  ["`mutants-shared.ts` has that", /abandonLines\(why, onLost|^ *for .* this\.#leave\(member, why/],
   ["only the largest gathering puts an LF right behind the ring", /=> .*lf > this\.#ringBytes/],
   ["a run has a note of its own", /=> .*author\.lastRun > this/],
   ["what could be read where it is, is gathered", /=> .*lastRun\) >= position/],
   ["the room is asked to flush for nothing", /=> else if \(!this\.blocked \|\| !this\.gone/],
   ["more memory is used", /=> .*(?:needed >= |const grown .*Math\.max)|clearUnfinished\(\); => ;/],
-  ["only an invariant is stated otherwise", /^position >= .* end <=/],
+  ["only an invariant is stated otherwise", /^ *position >= .* end <=/],
+  ["tests have real sockets", /tune\(socket|ETIMEDOUT|onError|^ {8}data\.failed|checkRange/],
+  ["tests have bots that wait", /^ *(?:for .*)?(?:waiting\.|answer\(false)|of waiting\)/],
+  ["what stops is stopped again", /^ {6}this\.#stop(?:At.* NEVER|Arr)|#finishStop\(\); => ;/],
+  ["only a stream keeps lines without a place", /#isOverdue = true; => ;/],
+  ["no bytes are nothing", /=> .*(?:unused\.length >= 0|count\(\) >= 1|end <= 0|BYTES_MAX\))/],
+  ["nothing follows in its place", /^ {4}(?:this\.)?(?:socket\.data = GONE|held = undef)/],
+  ["it is woken all the same", /this\.room\??\.wake\(0\); => |room === undefined/],
+  [
+    "it has a name",
+    /(?:seatless\.add\(this\)|has\(this\)\) return|#placed = \[\]);? => ;|s\.received\(e/,
+  ],
+  ["one world in thousands notices", /#isCutOff(?: &&| =|;)/],
+  ["tests have Unix sockets", /address === ""\)/],
+  [
+    "none of 400 worlds notices",
+    /(?:isSettled|of all)\) done|peers\.clear|isJoining && !own\)|position = START;/,
+  ],
 ];
 
-/** So many of them, chosen by a seed; all if there are fewer. */
-export function generateMutants(count: number, seed: number): Mutant[] {
+/**
+ * So many of them, chosen by a seed; all if there are fewer.
+ *
+ * @param shared those in what several servers share, and not the others
+ */
+export function generateMutants(count: number, seed: number, shared: boolean): Mutant[] {
   const random = new Random(seed);
-  const all = readdirSync(ROOM)
-    .flatMap(mutantsOf)
-    .map((mutant) => ({ mutant, place: random.below(2 ** 32) }));
-  all.sort((one, other) => one.place - other.place);
-  return all.slice(0, count).map(({ mutant }) => mutant);
+  const room = readdirSync(join(ROOT, "lib/room")).map((name) => `lib/room/${name}`);
+  const own = [
+    ...room.flatMap((file) => mutantsOf(file, ROOM_OPERATORS)),
+    ...OTHER_FILES.flatMap((file) => mutantsOf(file, OTHER_OPERATORS)),
+  ];
+  const all = shared ? SHARED_FILES.flatMap((file) => mutantsOf(file, LEFT_OUT)) : own;
+  const placed = all.map((mutant) => ({ mutant, place: random.below(2 ** 32) }));
+  placed.sort((one, other) => one.place - other.place);
+  return placed.slice(0, count).map(({ mutant }) => mutant);
 }
 
-function mutantsOf(name: string): Mutant[] {
-  const code = readFileSync(join(ROOM, name), "utf8");
+function mutantsOf(file: string, operators: readonly Operator[]): Mutant[] {
+  const code = readFileSync(join(ROOT, file), "utf8");
   // Comments, types and what is only asserted are left as they are.
   const statements = code.replace(/^(?:export )?(?:interface|type) [^]*?^}$/gm, (type) =>
     type.replace(/./g, " "),
   );
-  const lines = statements.split("\n");
-  return lines.flatMap((line, at) => {
+  return statements.split("\n").flatMap((line, at) => {
     if (/^\s*(?:\/?\*|\/\/|import |assert\()/.test(line)) return [];
-    return mutationsOf(line).flatMap((mutated) => {
-      const change = `${line.trim()} => ${mutated.trim()}`;
+    return mutationsOf(line, operators).flatMap((mutated) => {
+      const change = `${line} => ${mutated.trim()}`;
       if (EQUIVALENT.some(([, pattern]) => pattern.test(change))) return [];
       const becomes = code.split("\n").with(at, mutated).join("\n");
-      return { fault: `${name}:${at + 1}: ${change}`, file: `room/${name}`, code, becomes };
+      return { fault: `${file}:${at + 1}: ${change.trim()}`, file, code, becomes };
     });
   });
 }
 
-function mutationsOf(line: string): string[] {
-  return OPERATORS.flatMap(([pattern, becomes]) =>
-    [...line.matchAll(pattern)].map((found) => {
-      const [text] = found;
-      const once = text.replace(new RegExp(pattern.source), becomes);
-      return line.slice(0, found.index) + once + line.slice(found.index + text.length);
+function mutationsOf(line: string, operators: readonly Operator[]): string[] {
+  return operators.flatMap(([pattern, becomes]) =>
+    [...line.matchAll(pattern)].map(({ index }) => {
+      const here = new RegExp(pattern, "y");
+      here.lastIndex = index;
+      return line.replace(here, becomes);
     }),
   );
 }

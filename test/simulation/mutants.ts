@@ -17,8 +17,8 @@ const SEEDS = 20_000;
 const SHARED_SEEDS = 5_000;
 /** One of the many that are generated need not be as rare a fault. */
 const GENERATED_SEEDS = 300;
-const GENERATED_SHARED_SEEDS = 30;
-/** One that comes to no end in ten worlds within this time is caught, too. */
+const GENERATED_SHARED_SEEDS = 60;
+/** One that comes to no end in a world within this time is caught, too. */
 const STUCK_MS = 20_000;
 
 /** Which mutants are tried, and on how many cores. */
@@ -37,15 +37,14 @@ interface Choice {
 export async function catchMutants(choice: Choice): Promise<number> {
   const { cores, fault: words, shared, generated, from } = choice;
   const named = shared ? SHARED_MUTANTS : [...ROOM_MUTANTS, ...EXTRAS_MUTANTS, ...DOORS_MUTANTS];
-  const made = new Set(shared ? [] : generateMutants(generated, from));
+  const made = new Set(generateMutants(generated, from, shared));
   const mutants = [...made, ...named].filter(({ fault }) => fault.includes(words));
-  if (made.size > 0) console.log(`those that are generated come again with --from ${from}`);
-  const all = mutants.map((mutant) => ({
-    ...mutant,
-    file: `lib/${mutant.file}`,
-    failureIn: made.has(mutant) ? anyFailureIn : worldFailureIn(shared),
-  }));
-  return catchAll(all, cores, (copy, { failureIn }) => failureIn(copy));
+  console.log(`those that are generated come again with --from ${from}`);
+  const generatedIn = shared ? worldFailureIn(true, GENERATED_SHARED_SEEDS) : anyFailureIn;
+  const namedIn = worldFailureIn(shared);
+  return catchAll(mutants, cores, (copy, mutant) =>
+    made.has(mutant) ? generatedIn(copy) : namedIn(copy),
+  );
 }
 
 /** A generated one may be noticed by any of these. */
@@ -67,7 +66,7 @@ const worldFailureIn =
     const run = `const { ${runWorld} } = await import(${JSON.stringify(worlds)});
       for (let seed = 1; seed <= ${seeds}; seed++) {
         ${runWorld}(seed);
-        if (seed % 10 === 0) console.log(seed);
+        console.log(seed);
       }`;
     const child = Bun.spawn([process.execPath, "-e", run], { stdio: ["ignore", "pipe", "pipe"] });
     const stuck = setTimeout(() => child.kill("SIGKILL"), STUCK_MS);

@@ -1,8 +1,7 @@
 /**
- * A simulated stream, with the weather of a network before it: commands and replies
- * are on their way for any time, in order; a connection breaks between any two of
- * them; what was sent before it broke may still be done, much later; the stream
- * stands still, refuses, and forgets.
+ * A simulated stream, and the connections to it, with the weather of a network between: commands and
+ * replies are on their way for any time, in order; a connection breaks between any two of them; what
+ * was sent before it broke may still be done, much later; the stream stands still, refuses, and forgets.
  */
 
 import { ENTRY_BYTES } from "../../../lib/redis/peers.ts";
@@ -19,7 +18,10 @@ import {
   type Trouble,
 } from "../../../lib/redis/stream.ts";
 import { Violation } from "../seat.ts";
-import { linesOf } from "./seat.ts";
+import { isNotice, linesOf } from "./seat.ts";
+
+/** An answer that is so late is given up. */
+const LATE_MS = 5_000;
 
 /** An entry, with the one before it: the truth, whatever the stream has forgotten since. */
 export interface Placed extends Omit<Entry, "lines"> {
@@ -31,215 +33,187 @@ export interface Placed extends Omit<Entry, "lines"> {
   readonly isLast: boolean;
 }
 
-interface Memory {
-  entries: Placed[];
-  last: Placed | undefined;
+/** What the stream knows; it is replaced and not changed. */
+export interface Memory {
+  readonly entries: readonly Placed[];
+  readonly last: Placed | undefined;
   /** By their names, `number read`. */
-  servers: Map<string, string>;
+  readonly servers: States;
   /** The server where each name is. */
-  names: Map<string, string>;
+  readonly names: ReadonlyMap<string, string>;
 }
 
-/** An answer that is so late is given up. */
-const LATE_MS = 5_000;
+/** What one knows that has forgotten everything. */
+export const BLANK: Memory = { entries: [], last: undefined, servers: new Map(), names: new Map() };
 
-/** What the stream does in one step, and what it answers. */
-type Command = () => () => void;
+/** Why something was not done. */
+type Refusal = readonly [Trouble, why: string];
 
 export class SimulatedStream {
   /** All that was ever placed. */
   readonly placed: Placed[] = [];
-  standsStill = false;
-  /** Whether it takes no more, as one without memory does. */
-  isFull = false;
+  /** Until when it does nothing, and until when it takes no more, as one without memory does. */
+  standsStillUntilMs = 0;
+  isFullUntilMs = 0;
   /** By how much its clock is wrong. */
   clockOffMs = 0;
   /** How often it has forgotten something. */
   forgotten = 0;
-  #memory: Memory = { entries: [], last: undefined, servers: new Map(), names: new Map() };
-  readonly #most = new Map<string, string>();
+  memory = BLANK;
   #sequence = 0;
-  /** Since when each server is known. */
-  readonly #knownSinceMs = new Map<string, number>();
+  /** Of each server, since when it is known, and how far it has ever told that it has read. */
+  readonly #sinceMs = new Map<string, number>();
+  readonly #readAtMost = new Map<string, string>();
 
   constructor(
     readonly now: () => number,
     readonly kept: KeptMax,
   ) {}
 
-  get entries(): readonly Placed[] {
-    return this.#memory.entries;
+  get standsStill(): boolean {
+    return this.now() < this.standsStillUntilMs;
   }
 
-  get last(): Placed | undefined {
-    return this.#memory.last;
+  get isFull(): boolean {
+    return this.now() < this.isFullUntilMs;
   }
 
-  /** How far a server has ever told that it has read. */
   readAtMost(name: string): string {
-    return this.#most.get(name) ?? START;
+    return this.#readAtMost.get(name) ?? START;
   }
 
-  /** The server where each name is. */
-  get names(): ReadonlyMap<string, string> {
-    return this.#memory.names;
-  }
-
-  snapshot(): Memory {
-    return copyOf(this.#memory);
-  }
-
-  /** Is as it was. */
-  restore(memory: Memory): void {
+  /** Knows only what it has known once. */
+  forget(memory: Memory): void {
     this.forgotten++;
-    this.#memory = copyOf(memory);
+    this.memory = memory;
     // What a server had read by then may be more than is told here.
-    for (const name of memory.servers.keys()) this.#knownSinceMs.set(name, this.now());
+    for (const name of memory.servers.keys()) this.#sinceMs.set(name, this.now());
   }
 
-  flushAll(): void {
-    this.restore({ entries: [], last: undefined, servers: new Map(), names: new Map() });
-  }
-
-  /** It has no entries any more, and knows all else. */
-  loseEntries(): void {
-    this.restore({ ...this.#memory, entries: [] });
-  }
-
-  get servers(): States {
-    return this.#memory.servers;
-  }
-
-  /** Returns why not, if a name is another's. */
-  join({ by, instead, number, read, keys }: Joining): Placed | [Trouble, string] {
-    const { names, last } = this.#memory;
-    const trouble = this.#objection(by, read, (before) => before < number);
-    if (trouble) return trouble;
+  join({ by, instead, number, read, keys }: Joining): Placed | Refusal {
+    const { names, last } = this.memory;
+    const refusal = this.#refusalOf(by, read, (before) => before < number);
+    if (refusal) return refusal;
     if (keys.some((key) => names.has(key) && names.get(key) !== by))
       return ["out of sync", "names are taken"];
     const from = read || (last?.id ?? START);
-    if (instead !== "") this.#forget(instead);
-    for (const key of keys) names.set(key, by);
-    const entry = { by, number, read: from, runs: [], isPassing: false };
+    if (instead !== "") this.#remove(instead);
+    for (const key of keys) this.#give(key, by);
     this.#tell(by, number, from);
-    const placed = this.#add(entry, "", { isJoining: true });
-    this.#knownSinceMs.set(by, this.now());
-    return placed;
+    this.#sinceMs.set(by, this.now());
+    const entry = { by, number, read: from, runs: [], isPassing: false };
+    return this.#place(entry, { isJoining: true });
   }
 
-  /** Returns why not, if something before it is missing. */
-  add(entry: NewEntry): [Trouble, string] | undefined {
-    const { by, number, read, tail, requests } = entry;
-    const trouble = this.#objection(by, read, (before) => before === number - 1);
-    if (trouble) return trouble;
+  add(entry: NewEntry): Refusal | undefined {
+    const { by, tail, requests } = entry;
+    const refusal = this.beat(entry);
+    if (refusal) return refusal;
     const granted = requests.map((request) => this.#do(request, by)).join("");
-    this.#tell(by, number, read);
     this.#trim(tail);
-    this.#add(entry, granted, { isLast: requests.includes("leave") });
-    if (requests.includes("leave")) this.#forget(by);
+    const isLast = requests.includes("leave");
+    this.#place(entry, { granted, isLast });
+    if (isLast) this.#remove(by);
     return undefined;
   }
 
-  /** Forgets what is before an id, which has to be old or far back, and not to be read any more. */
-  #trim(tail: string): void {
-    const { entries, servers } = this.#memory;
-    const at = entries.findIndex(({ id }) => compareIds(id, tail) >= 0);
-    const count = at < 0 ? entries.length : at;
-    const rest = entries.slice(count);
-    const last = entries[count - 1];
-    this.#memory.entries = rest;
-    if (last === undefined) return;
-    const { bytes, historyBytes } = this.kept;
-    const isFar = bytesOf(rest) >= bytes;
-    const historyOf = (entries: readonly Placed[]) =>
-      entries.reduce((sum, { lines, isPassing }) => sum + (isPassing ? 0 : lines.length), 0);
-    if (historyOf(rest) < historyBytes && bytesOf(rest) < Math.max(bytes, 4 * historyBytes))
-      throw new Violation(`${last.id} is forgotten, and is history`);
-    if (!isFar && this.now() - (rest[0] ?? last).atMs < this.kept.ms)
-      throw new Violation(`${last.id} is forgotten after ${this.now() - last.atMs} ms`);
-    for (const [name, state] of servers) {
-      const sinceMs = this.#knownSinceMs.get(name) ?? 0;
-      const wasThere = sinceMs < last.atMs;
-      if (wasThere && compareIds(state.split(" ")[1] ?? START, last.id) < 0)
-        throw new Violation(`${last.id} is forgotten before ${name} has read it`);
-    }
+  beat({ by, number, read }: Progress): Refusal | undefined {
+    const refusal = this.#refusalOf(by, read, (before) => before === number - 1);
+    if (!refusal) this.#tell(by, number, read);
+    return refusal;
   }
 
-  beat({ by, number, read }: Progress): [Trouble, string] | undefined {
-    const trouble = this.#objection(by, read, (before) => before === number - 1);
-    if (trouble) return trouble;
-    this.#tell(by, number, read);
-    return undefined;
-  }
-
-  /** The names that are free now, if it was in this state. */
+  /** The names that are free now, if the server was in this state. */
   drop(name: string, state: string): string[] | undefined {
-    return this.servers.get(name) === state ? this.#forget(name) : undefined;
+    return this.memory.servers.get(name) === state ? this.#remove(name) : undefined;
   }
 
-  #objection(by: string, read: string, isExpected: (before: number) => boolean) {
-    const forgotten: [Trouble, string] = ["out of sync", "forgotten"];
-    if (compareIds(read, this.last?.id ?? START) > 0) return forgotten;
-    const away: [Trouble, string] = ["redis is away", "considered down"];
-    const before = Number.parseInt(this.servers.get(by) ?? "-1", 10);
+  after(id: string): readonly Placed[] {
+    return this.memory.entries.filter((entry) => compareIds(entry.id, id) > 0);
+  }
+
+  #refusalOf(by: string, read: string, isExpected: (before: number) => boolean) {
+    const forgotten: Refusal = ["out of sync", "forgotten"];
+    if (compareIds(read, this.memory.last?.id ?? START) > 0) return forgotten;
+    const away: Refusal = ["redis is away", "considered down"];
+    const before = Number.parseInt(this.memory.servers.get(by) ?? "-1", 10);
     return isExpected(before) ? undefined : away;
   }
 
   #tell(by: string, number: number, read: string): void {
-    this.#memory.servers.set(by, `${number} ${read}`);
-    const most = this.#most.get(by) ?? read;
-    this.#most.set(by, compareIds(read, most) > 0 ? read : most);
+    const servers = new Map(this.memory.servers).set(by, `${number} ${read}`);
+    this.memory = { ...this.memory, servers };
+    if (compareIds(read, this.readAtMost(by)) > 0) this.#readAtMost.set(by, read);
   }
 
-  #forget(server: string): string[] {
-    const { names, servers } = this.#memory;
-    servers.delete(server);
+  /** A name is a server's now, or nobody's. */
+  #give(name: string, by?: string): void {
+    const others = [...this.memory.names].filter(([other]) => other !== name);
+    const names = new Map(by === undefined ? others : [...others, [name, by]]);
+    this.memory = { ...this.memory, names };
+  }
+
+  /** A server is not there any more; returns the names that are free now. */
+  #remove(server: string): string[] {
+    const { servers, names } = this.memory;
+    const others = [...servers].filter(([name]) => name !== server);
+    this.memory = { ...this.memory, servers: new Map(others) };
     const freed = [...names].filter(([, owner]) => owner === server).map(([name]) => name);
-    for (const name of freed) names.delete(name);
+    for (const name of freed) this.#give(name);
     return freed;
   }
 
   /** Does what is requested; returns whether it is granted, if it is a name to reserve. */
   #do(request: string, by: string): string {
-    const { names } = this.#memory;
     const [, what, key = ""] = /^(\w+) ?(.*)$/.exec(request) ?? [];
-    const owner = names.get(key);
-    if (what === "release" && owner === by) names.delete(key);
+    const owner = this.memory.names.get(key);
+    if (what === "release" && owner === by) this.#give(key);
     if (what !== "reserve") return "";
     if (owner !== undefined && owner !== by) return "0";
-    names.set(key, by);
+    this.#give(key, by);
     return "1";
   }
 
-  after(id: string): Placed[] {
-    return this.#memory.entries.filter((entry) => compareIds(entry.id, id) > 0);
+  /** Forgets what is before an id, which has to be old or far back, and not to be read any more. */
+  #trim(tail: string): void {
+    const { entries, servers } = this.memory;
+    const rest = entries.filter(({ id }) => compareIds(id, tail) >= 0);
+    const last = entries.at(-rest.length - 1);
+    this.memory = { ...this.memory, entries: rest };
+    if (last === undefined) return;
+    const { bytes, ms, historyBytes } = this.kept;
+    const restBytes = bytesOf(rest);
+    const history = rest.filter(({ isPassing }) => !isPassing).map(({ lines }) => lines);
+    if (history.join("").length < historyBytes && restBytes < Math.max(bytes, 4 * historyBytes))
+      throw new Violation(`${last.id} is forgotten, and is history`);
+    if (restBytes < bytes && this.now() - (rest[0] ?? last).atMs < ms)
+      throw new Violation(`${last.id} is forgotten after ${this.now() - last.atMs} ms`);
+    for (const [name, state] of servers) {
+      const wasThere = (this.#sinceMs.get(name) ?? 0) < last.atMs;
+      if (wasThere && compareIds(state.split(" ")[1] ?? START, last.id) < 0)
+        throw new Violation(`${last.id} is forgotten before ${name} has read it`);
+    }
   }
 
-  #add(
+  #place(
     { by, number, read, runs, isPassing }: Omit<NewEntry, "tail" | "requests">,
-    granted: string,
-    { isLast = false, isJoining = false },
+    { granted = "", isLast = false, isJoining = false },
   ): Placed {
     const lines = Buffer.concat(runs).toString("latin1");
     for (const line of linesOf(lines))
       if (isNotice(line) !== isPassing) throw new Violation(`${line} has the wrong kind`);
-    const before = this.#memory.last;
+    const before = this.memory.last;
     // Its clock may be set back; ids ascend all the same, while it remembers the last.
     const lastMs = Number.parseInt(before?.id ?? "1", 10);
-    const ms = Math.max(lastMs, Math.floor(this.now() + this.clockOffMs));
-    const id = `${ms}-${this.#sequence++}`;
-    const after = before?.id ?? START;
-    const about = { id, after, by, number, read, lines, isPassing, isJoining, granted };
-    const entry = { ...about, before, atMs: this.now(), isLast };
-    this.#memory.last = entry;
-    this.#memory.entries.push(entry);
+    const id = `${Math.max(lastMs, Math.floor(this.now() + this.clockOffMs))}-${this.#sequence++}`;
+    const entry = {
+      ...{ id, after: before?.id ?? START, by, number, read, lines, isPassing, isJoining, granted },
+      ...{ before, atMs: this.now(), isLast },
+    };
+    this.memory = { ...this.memory, entries: [...this.memory.entries, entry], last: entry };
     this.placed.push(entry);
     return entry;
   }
-}
-
-function copyOf({ entries, last, servers, names }: Memory): Memory {
-  return { entries: [...entries], last, servers: new Map(servers), names: new Map(names) };
 }
 
 /** What entries take, about. */
@@ -247,12 +221,7 @@ export function bytesOf(entries: readonly Placed[]): number {
   return entries.reduce((sum, { lines }) => sum + lines.length + ENTRY_BYTES, 0);
 }
 
-/** Whether a line is a join or leave notice. */
-export function isNotice(line: string): boolean {
-  return line.startsWith("* ");
-}
-
-/** What a world wants to know of a connection. */
+/** What is to be known of a connection by what looks on. */
 export interface Watcher {
   joined(by: string, entry: Placed, forgotten: number): void;
   /** This server has had another one considered down. */
@@ -262,56 +231,39 @@ export interface Watcher {
   delivered(entries: readonly Placed[]): void;
 }
 
+/** A command on its way, and its answer once it was done. */
+interface Question {
+  readonly sinceMs: number;
+  readonly ask: () => () => void;
+  answer?: () => void;
+}
+
 export class SimulatedLink implements StreamLink {
-  readonly #stream: SimulatedStream;
-  readonly #onLost: (trouble: Trouble, why: string) => void;
-  readonly #watcher: Watcher;
-  /** On their way there, and answers on their way back. */
-  readonly #commands: Command[] = [];
-  readonly #answers: (() => void)[] = [];
-  /** When each answer that is due was asked for. */
-  readonly #askedAtMs: number[] = [];
-  #reading:
-    | {
-        readonly after: string;
-        readonly by: string;
-        readonly sinceMs: number;
-        readonly done: (entries: readonly Entry[]) => void;
-      }
-    | undefined;
+  /** What was not answered yet, in order. */
+  #questions: Question[] = [];
+  /** What it waits for: the entries after one. */
+  #reading: { after: string; sinceMs: number; done(entries: readonly Placed[]): void } | undefined;
   isClosed = false;
-  /** Whether it has said so. */
-  isLost = false;
   /** Whether answers get lost on their way. */
   isMute = false;
   /** How many entries are on their way. */
   inFlight = 0;
 
   constructor(
-    stream: SimulatedStream,
-    onLost: (trouble: Trouble, why: string) => void,
-    watcher: Watcher,
-  ) {
-    this.#stream = stream;
-    this.#onLost = onLost;
-    this.#watcher = watcher;
-  }
-
-  /** Since when the oldest of what was asked waits to be done, or to be answered. */
-  get waitsSinceMs(): number {
-    return this.#askedAtMs[0] ?? this.#stream.now();
-  }
+    readonly stream: SimulatedStream,
+    readonly onLost: (trouble: Trouble, why: string) => void,
+    readonly watcher: Watcher,
+  ) {}
 
   join(joining: Joining, done: (id: string, after: string, servers: States) => void): void {
     this.#ask(() => {
-      const entry = this.#stream.join(joining);
-      if (Array.isArray(entry)) return () => this.#lose(...entry);
-      const { forgotten } = this.#stream;
-      const servers = new Map(this.#stream.servers);
+      const entry = this.stream.join(joining);
+      if (!("id" in entry)) return () => this.onLost(...entry);
+      const { forgotten, memory } = this.stream;
       return () => {
-        this.#watcher.joined(joining.by, entry, forgotten);
-        this.#watcher.looks(servers);
-        done(entry.id, entry.after, servers);
+        this.watcher.joined(joining.by, entry, forgotten);
+        this.watcher.looks(memory.servers);
+        done(entry.id, entry.after, memory.servers);
       };
     });
   }
@@ -322,41 +274,45 @@ export class SimulatedLink implements StreamLink {
     const sent = { ...entry, runs: [Buffer.concat(entry.runs)] };
     this.#ask(() => {
       this.inFlight--;
-      const trouble = this.#stream.add(sent);
-      return () => trouble && this.#lose(...trouble);
+      const refusal = this.stream.add(sent);
+      return () => refusal && this.onLost(...refusal);
     });
   }
 
   beat(heartbeat: Progress, done: (last: string, servers: States) => void): void {
     this.#ask(() => {
-      const trouble = this.#stream.beat(heartbeat);
-      if (trouble) return () => this.#lose(...trouble);
-      const [last, servers] = [this.#stream.last?.id ?? START, new Map(this.#stream.servers)];
+      const refusal = this.stream.beat(heartbeat);
+      if (refusal) return () => this.onLost(...refusal);
+      const { last, servers } = this.stream.memory;
       return () => {
-        this.#watcher.looks(servers);
-        done(last, servers);
+        this.watcher.looks(servers);
+        done(last?.id ?? START, servers);
       };
     });
   }
 
   drop(name: string, state: string, done: (keys: readonly string[] | undefined) => void): void {
     this.#ask(() => {
-      const keys = this.#stream.drop(name, state);
-      if (keys) this.#watcher.dropped(name);
+      const keys = this.stream.drop(name, state);
+      if (keys) this.watcher.dropped(name);
       return () => done(keys);
     });
   }
 
-  /** A command, which is done some time, if there is memory. */
-  #ask(command: Command): void {
-    this.#askedAtMs.push(this.#stream.now());
-    this.#commands.push(() =>
-      this.#stream.isFull ? () => this.#lose("redis is away", "OOM") : command(),
-    );
+  /** Something that is done some time, if there is memory. */
+  #ask(command: Question["ask"]): void {
+    const ask = () => (this.stream.isFull ? () => this.onLost("redis is away", "OOM") : command());
+    this.#questions.push({ sinceMs: this.stream.now(), ask });
   }
 
   read(after: string, by: string, done: (entries: readonly Entry[]) => void): void {
-    this.#reading = { after, by, sinceMs: this.#stream.now(), done };
+    const deliver = (entries: readonly Placed[]) => {
+      this.watcher.delivered(entries);
+      // One's own need not come back.
+      const bytes = (entry: Placed) => Buffer.from(entry.by === by ? "" : entry.lines, "latin1");
+      done(entries.map((entry) => ({ ...entry, lines: bytes(entry) })));
+    };
+    this.#reading = { after, sinceMs: this.stream.now(), done: deliver };
   }
 
   close(): void {
@@ -365,19 +321,25 @@ export class SimulatedLink implements StreamLink {
 
   /** It breaks: of what was sent, a part is still on its way. */
   cut(keep: number): void {
-    if (this.isClosed) return;
-    this.#commands.splice(keep);
-    this.isClosed = true;
-    this.#lose("redis is away", "cut");
+    this.#break("cut");
+    this.#questions = this.#questions.filter(({ answer }) => !answer).slice(0, keep);
   }
 
   /** Time has passed: it is lost if an answer is late. */
   passed(): void {
-    const lateMs = this.#stream.now() - LATE_MS;
-    const times = [this.#askedAtMs[0], this.#reading?.sinceMs];
-    if (this.isClosed || !times.some((ms) => ms !== undefined && ms <= lateMs)) return;
+    const sinceMs = Math.min(this.waitsSinceMs, this.#reading?.sinceMs ?? this.stream.now());
+    if (this.stream.now() - sinceMs >= LATE_MS) this.#break("no answer for 5 s");
+  }
+
+  #break(why: string): void {
+    if (this.isClosed) return;
     this.isClosed = true;
-    this.#lose("redis is away", "no answer for 5 s");
+    this.onLost("redis is away", why);
+  }
+
+  /** Since when the oldest of what was asked waits to be done, or to be answered. */
+  get waitsSinceMs(): number {
+    return this.#questions[0]?.sinceMs ?? this.stream.now();
   }
 
   /** Whether it gets answers. */
@@ -386,44 +348,34 @@ export class SimulatedLink implements StreamLink {
   }
 
   get isOver(): boolean {
-    return this.isClosed && this.#commands.length === 0;
+    return this.isClosed && this.#questions.every(({ answer }) => answer);
   }
 
   /** The stream does the next thing that was asked; returns whether there was one. */
   work(): boolean {
-    if (this.#stream.standsStill) return false;
-    const command = this.#commands.shift();
-    if (command === undefined) return false;
-    const answer = command();
-    if (!this.isClosed && !this.isMute) this.#answers.push(answer);
+    const question = this.#questions.find(({ answer }) => !answer);
+    if (question === undefined || this.stream.standsStill) return false;
+    question.answer = question.ask();
     return true;
   }
 
-  /** An answer arrives; returns whether there was one. */
+  /** An answer arrives, with so many entries at most; returns whether there was one. */
   answer(entriesMax: number): boolean {
-    if (this.isClosed) return false;
-    const answer = this.#answers.shift();
-    if (answer) this.#askedAtMs.shift();
-    answer?.();
-    return answer !== undefined || this.#answerReading(entriesMax);
+    if (!this.isInUse) return false;
+    const answer = this.#questions[0]?.answer;
+    if (answer === undefined) return this.#answerReading(entriesMax);
+    this.#questions.shift();
+    answer();
+    return true;
   }
 
   #answerReading(entriesMax: number): boolean {
-    if (!this.#reading || this.isMute || this.#stream.standsStill) return false;
-    const { after, by, sinceMs, done } = this.#reading;
-    const entries = this.#stream.after(after).slice(0, entriesMax);
-    if (entries.length === 0 && this.#stream.now() - sinceMs < 1000) return false;
+    if (!this.#reading || this.stream.standsStill) return false;
+    const { after, sinceMs, done } = this.#reading;
+    const entries = this.stream.after(after).slice(0, entriesMax);
+    if (entries.length === 0 && this.stream.now() - sinceMs < 1000) return false;
     this.#reading = undefined;
-    this.#watcher.delivered(entries);
-    // One's own need not come back.
-    const bytesIn = ({ by: other, lines }: Placed) =>
-      Buffer.from(other === by ? "" : lines, "latin1");
-    done(entries.map((entry) => ({ ...entry, lines: bytesIn(entry) })));
+    done(entries);
     return true;
-  }
-
-  #lose(trouble: Trouble, why: string): void {
-    this.isLost = true;
-    this.#onLost(trouble, why);
   }
 }
