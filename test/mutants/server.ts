@@ -52,7 +52,7 @@ export const SERVER_MUTANTS: readonly ProgramMutant[] = [
     "what a telnet client will do is refused as if the server was asked to":
       "verb === WILL ? DONT : WONT ==> verb === WILL ? WONT : DONT",
   }),
-  ...caughtBy("test/fuzz.test.ts", "lib/program/units.ts", {
+  ...caughtBy("test/program/words.test.ts", "lib/program/units.ts", {
     "a time may end with a point": "\\.\\d{1,6} ==> \\.\\d{0,6}",
   }),
   ...caughtBy("test/fuzz.test.ts", "lib/program/names.ts", {
