@@ -109,18 +109,15 @@ export class Deadlines {
     for (const seat of seats) {
       if (seat.state !== "member" || !seat.blocked || seat.lost) continue;
       // The room may not know yet that it is blocked.
-      if (!seat.isAnswered) seat.stillPosition = -1;
       if (!seat.isAnswered) continue;
       const wasAsked = seat.writtenAtMs > now - RETRY_MS;
       seat.demand(wasAsked, "not asked whether it takes more");
-      this.#standsStill(seat);
       if (this.state.position(seat) !== tail) seat.passedOthersAt = held.atLeast;
       if (this.state.position(seat) !== tail) continue;
       const missedAt = this.state.tookTooLittle(seat)?.atLeast ?? held.atLeast;
       const since = Math.max(missedAt, seat.passedOthersAt);
       const isOverdue = held.atLeast - since > 2 * rules.patienceMs + 2 * RETRY_MS;
-      const hasStopped = held.atLeast - (seat.stillSince ?? NEVER) >= rules.patienceMs;
-      seat.demand(!isOverdue && !hasStopped, "holds the room up beyond the patience");
+      seat.demand(!isOverdue, "holds the room up beyond the patience");
     }
   }
 
@@ -167,18 +164,6 @@ export class Deadlines {
     if (hasMoved) this.state.saw("dribblers");
     else this.state.saw("stopped readers");
     return held.atMost - since.atMost >= rules.patienceMs;
-  }
-
-  /** Notes since when it has surely had its goal and not moved. */
-  #standsStill(seat: Seat): void {
-    const position = this.state.reached(seat);
-    if (position === seat.stillPosition) {
-      seat.stillSince ??= this.state.held.atLeast;
-      return;
-    }
-    seat.stillPosition = position;
-    // One that has moved when it was asked gets its next goal when it is looked at next.
-    seat.stillSince = seat.wasAsked ? undefined : this.state.held.atLeast;
   }
 
   /** Whether a member has sent nothing for as long as it may; its lines may wait. */

@@ -9,19 +9,15 @@
 import type { Connections } from "../../lib/server/connections.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Entrance } from "./entrance.ts";
-import { Naming } from "./naming.ts";
 import { Presence } from "./presence.ts";
-import { Receiving } from "./receiving.ts";
 import type { Rules } from "./rules.ts";
 import { type Seat, Violation } from "./seat.ts";
 import { Sending } from "./sending.ts";
-import { State } from "./state.ts";
+import { show, State } from "./state.ts";
 
 export class Model {
   readonly state: State;
   readonly entrance: Entrance;
-  readonly receiving: Receiving;
-  readonly naming: Naming;
   readonly presence: Presence;
   readonly sending: Sending;
   readonly deadlines: Deadlines;
@@ -30,12 +26,9 @@ export class Model {
 
   constructor(rules: Rules) {
     this.state = new State(rules);
-    this.receiving = new Receiving(this.state);
-    this.presence = new Presence(this.state, this.receiving);
-    this.naming = new Naming(this.state);
-    this.sending = new Sending(this.state, this.receiving, this.presence);
-    this.entrance = new Entrance(this.state, this.naming, this.sending);
-    this.receiving.onNotGreeted = (seat) => this.entrance.isNotGreeted(seat);
+    this.presence = new Presence(this.state);
+    this.sending = new Sending(this.state, this.presence);
+    this.entrance = new Entrance(this.state, this.sending);
     this.deadlines = new Deadlines(this.state, this.sending, this.entrance, this.presence);
   }
 
@@ -53,9 +46,7 @@ export class Model {
       const { ended } = seat;
       seat.ended = false; // It has sent this before.
       if (seat.early.length > 0) this.receives(seat, seat.early);
-      seat.ended = ended;
-      if (ended && seat.outcome === "joins") this.sending.ends(seat);
-      else if (ended && seat.outcome === undefined) this.entrance.ends(seat);
+      if (ended) this.ends(seat);
     }
     decide();
     if (seat) this.entrance.answered(seat);
@@ -73,8 +64,8 @@ export class Model {
     if (seat.ended) return;
     seat.ended = true;
     if (isCutOff) seat.endedBy = "cut off";
-    if (seat.state === "arrival") this.entrance.ends(seat);
-    if (seat.state === "member") this.sending.ends(seat);
+    if (seat.state === "member" || seat.outcome === "joins") this.sending.ends(seat);
+    else if (seat.state === "arrival" && seat.outcome === undefined) this.entrance.ends(seat);
   }
 
   /** A handler of its socket throws. */
@@ -112,13 +103,19 @@ export class Model {
 
   joined(seat: Seat): void {
     this.entrance.joined(seat);
-    this.receiving.joins(seat);
+    this.state.joins(seat);
     this.presence.joined(seat);
     this.sending.tells(`${seat.ownName ?? seat.name} joined`);
   }
 
+  /** A socket was offered bytes and took the first `count` of them. */
+  took(seat: Seat, bytes: Uint8Array, count: number): void {
+    if (seat.state === "arrival" || seat.greeting) this.entrance.greets(seat, bytes, count);
+    else this.state.took(seat, bytes, count);
+  }
+
   pauses(seat: Seat): void {
-    this.receiving.misses(seat);
+    seat.isUsed();
     if (seat.lost) return;
     seat.demand(!seat.paused, "paused twice");
     seat.paused = true;
@@ -126,20 +123,19 @@ export class Model {
   }
 
   resumes(seat: Seat): void {
-    this.receiving.misses(seat);
+    seat.isUsed();
     if (seat.lost) return;
     seat.demand(seat.paused, "resumed for nothing");
     seat.paused = false;
   }
 
   /** The room tells that a member has left. */
-  left(seat: Seat, reason: string, behindBytes: number): void {
+  left(seat: Seat, reason: string): void {
     const { state, deadlines } = this;
     seat.demand(seat.state === "member", "left without being there");
     if (reason === "idle" && deadlines.isIdle(seat)) deadlines.leaveIdle(seat);
     const isRight = deadlines.isReason(seat, reason);
     seat.demand(isRight, `left for a wrong reason, "${reason}"`);
-    this.receiving.checkBehind(seat, behindBytes);
     const isAborted = state.stopAtMs !== undefined && state.now >= state.stopAtMs;
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
     state.sawReason(reason);
@@ -198,7 +194,7 @@ export class Model {
       this.entrance.answered(seat);
       this.entrance.check(seat);
       this.sending.check(seat);
-      this.receiving.check(seat, turnDue);
+      state.check(seat, turnDue);
     }
   }
 
@@ -224,7 +220,10 @@ export class Model {
       seat.demand(seat.unsent.length === 0, "its lines are never sent");
       seat.demand(!seat.paused, "stays paused");
       seat.demand(seat.state !== "arrival", "stays an arrival for ever");
-      if (!seat.lost && readers.has(seat)) this.receiving.checkRest(seat);
+      if (seat.lost || !readers.has(seat)) continue;
+      const [next] = seat.pending;
+      seat.demand(next === undefined, `never gets ${show(next?.bytes)}`);
+      seat.demand(!seat.leaving || seat.shut, "never gets its EOF");
     }
   }
 }

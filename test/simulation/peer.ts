@@ -1,7 +1,7 @@
 /** The peer of a simulated connection: what it sends, what lies between the two, and how fast it reads. */
 
 import type { Model } from "./model.ts";
-import { type Network, PeerLines } from "./peer-lines.ts";
+import { type Network, peerLines } from "./peer-lines.ts";
 import type { Random } from "./random.ts";
 import type { Reading, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
@@ -31,7 +31,8 @@ export abstract class Peer {
   protected readonly model: Model;
   protected readonly random: Random;
   protected readonly weather: Weather;
-  protected readonly lines: PeerLines;
+  /** Gives so many bytes of what the peer sends. */
+  protected readonly lines: (length: number) => Uint8Array;
 
   constructor(network: Network, seat: Seat, { inFlightMax }: Place, isTelnet: boolean) {
     this.network = network;
@@ -40,7 +41,7 @@ export abstract class Peer {
     this.weather = network.weather;
     this.seat = seat;
     this.inFlightMax = inFlightMax;
-    this.lines = new PeerLines(network, seat, isTelnet);
+    this.lines = peerLines(network, seat, isTelnet);
   }
 
   /** Whether its socket takes bytes again, and that it tells so. */
@@ -110,7 +111,7 @@ export abstract class Peer {
     if (this.closed || !this.drainDue || !this.isWritable()) return false;
     this.drainDue = false;
     this.log("drains");
-    this.model.receiving.drained(this.seat);
+    this.seat.blocked = false;
     this.drained();
     return true;
   }

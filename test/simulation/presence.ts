@@ -1,6 +1,5 @@
 /** Join and leave notices in the log: the right ones at the right place, and not too often. */
 
-import type { Receiving } from "./receiving.ts";
 import { Seat, Violation } from "./seat.ts";
 import { show, type State } from "./state.ts";
 
@@ -13,19 +12,18 @@ export class Presence {
   /** The one who sends it, which waits for its turn as all others do. */
   readonly sender = new Seat("the server", "");
   #here = 0;
+  #number = 0;
   /** What is sent next. */
   #lines: Uint8Array[] = [];
   /** What happened when no more could be sent one by one. */
   #more: ("joined" | "left")[] = [];
   #sentAtMs: number[] = [];
 
-  constructor(
-    private readonly state: State,
-    private readonly receiving: Receiving,
-  ) {}
+  constructor(private readonly state: State) {}
 
   joined(seat: Seat): void {
     this.#here++;
+    seat.shownName = seat.ownName ?? `#${++this.#number}`;
     this.#happens("joined", seat);
     this.wait(seat);
   }
@@ -90,7 +88,7 @@ export class Presence {
     if (state.now < tenBefore + SECOND_MS) throw new Violation(`announced ${show(line)} too soon`);
     this.#sentAtMs.push(state.now);
     state.saw("notices");
-    this.receiving.append(this.sender, expected, true);
+    state.append(this.sender, expected, true);
     if (this.#lines.length === 0)
       state.waiting = state.waiting.filter((seat) => seat !== this.sender);
     this.wait();
@@ -99,7 +97,7 @@ export class Presence {
   #happens(what: "joined" | "left", seat: Seat): void {
     const { rules, stopping } = this.state;
     if (!rules.announce || stopping) return;
-    if (this.#more.length === 0 && this.#mayAtOnce > 0) this.#add(`${nameOf(seat)} ${what}`);
+    if (this.#more.length === 0 && this.#mayAtOnce > 0) this.#add(`${seat.shownName} ${what}`);
     else this.#more.push(what);
   }
 
@@ -117,9 +115,4 @@ export class Presence {
     const sent = this.#sentAtMs.filter((atMs) => atMs > since);
     return NOTICES_MAX - sent.length - this.#lines.length;
   }
-}
-
-/** As the others know it. */
-function nameOf({ number, ownName }: Seat): string {
-  return ownName ?? number;
 }

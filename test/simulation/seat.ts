@@ -1,5 +1,7 @@
 /** What the model keeps of one connection. */
 
+import { HTTP_ANSWER, speaks } from "./first-line.ts";
+
 /** A promise that was not kept. */
 export class Violation extends Error {}
 
@@ -79,8 +81,8 @@ export class Seat {
   /** Its certificate, and what it is called. */
   certificate: Certificate | undefined;
   ownName: string | undefined;
-  /** What the others know it by, if it has no name: a number. */
-  number = "";
+  /** What notices call it: its name or a number. */
+  shownName = "";
   /** What it is to receive at once before it sends its name. */
   greeting: Uint8Array | undefined;
   /** The member whose name it takes over when it joins. */
@@ -112,9 +114,8 @@ export class Seat {
   offset = 0;
   /** The server's last line to it, which is pending once it has all else. */
   message: Uint8Array | undefined;
-  /** Where in all that was sent its last byte taken lies, and lay before the last write. */
+  /** Where in all that was sent its last byte taken lies. */
   takenTo = 0;
-  takenBefore = 0;
   /** When it came how far. */
   steps: Step[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
@@ -126,11 +127,6 @@ export class Seat {
   inTheWayAtMs = -1;
   /** When others were last behind it; while they are, it may take its time. */
   passedOthersAt = 0;
-  /** Whether it is written to because it was asked, and not because it has drained. */
-  wasAsked = false;
-  /** Where it stood when the room was last held up, and since when for sure. */
-  stillPosition = -1;
-  stillSince: number | undefined;
 
   // Leaving.
 
@@ -176,6 +172,22 @@ export class Seat {
     const isArrival = this.state === "arrival";
     const hasNone = this.refusal !== undefined || this.awaits === "seat";
     return this.state === "departing" || (isArrival && hasNone);
+  }
+
+  /** Whether a seat is taken for it: on its way in, as a member, or gone with lines still to be sent. */
+  get hasSeat(): boolean {
+    if (this.state === "arrival") return !this.isSeatless;
+    return this.state === "member" || (this.state === "gone" && this.unsent.length > 0);
+  }
+
+  /** The server's last line to it, or its answer to a request. */
+  expectMessage(message: string): void {
+    this.message = Buffer.from(message === speaks("HTTP") ? HTTP_ANSWER : `* ${message}\n`);
+  }
+
+  /** The server does something with its socket, which may be closed. */
+  isUsed(): void {
+    this.demand(!this.known, "used although it is known to be gone");
   }
 
   /** @throws {Violation} if the condition does not hold */

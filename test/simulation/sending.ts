@@ -6,12 +6,11 @@
 import { hasFirstLine, protocolIn, speaks } from "./first-line.ts";
 import { asRelayed, countedBytes } from "./naming.ts";
 import type { Presence } from "./presence.ts";
-import type { Receiving } from "./receiving.ts";
 import { Seat, Violation, type Why } from "./seat.ts";
 import { show, type State } from "./state.ts";
 
 const LF = 0x0a;
-const NOTHING = Buffer.alloc(0);
+const LINE_END = Uint8Array.of(LF);
 /** The most a sender sends in one turn, unless the log is small, or its first line is longer. */
 const SHARE_BYTES = 64 << 10;
 /** How many changes of sender the log can note, at the least, without one that may lie before history. */
@@ -29,26 +28,14 @@ export class Sending {
 
   constructor(
     private readonly state: State,
-    private readonly receiving: Receiving,
     private readonly presence: Presence,
   ) {}
 
   /** Bytes of a member arrive. */
   receives(seat: Seat, bytes: Uint8Array): void {
-    const { lineBytesMax } = this.state.rules;
     if (this.state.stopping || seat.leaving || seat.ended || seat.disconnected) return;
     this.#looksFor(seat, bytes);
-    for (let at = 0; at < bytes.length && !seat.objection;) {
-      const end = bytes.indexOf(LF, at) + 1 || bytes.length;
-      seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
-      const isWhole = seat.unfinished.at(-1) === LF;
-      // An unfinished line leaves room for its LF.
-      const counted = countedBytes(seat.ownName, seat.unfinished) + (isWhole ? 0 : 1);
-      if (counted > lineBytesMax)
-        seat.objection = ["line too long", `line longer than ${lineBytesMax} bytes`];
-      else if (isWhole) this.#finishLine(seat);
-      at = end;
-    }
+    this.#frames(seat, bytes);
     this.settle(seat);
   }
 
@@ -58,11 +45,8 @@ export class Sending {
     const isCutOff = seat.endedBy === "cut off";
     if (isCutOff) this.state.saw("cut off");
     const isRead = !this.state.stopping && !seat.disconnected && !isCutOff;
-    if (isRead) this.#looksFor(seat, Uint8Array.of(LF));
-    if (isRead && !seat.objection && seat.unfinished.length > 0) {
-      seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
-      this.#finishLine(seat);
-    }
+    if (isRead) this.#looksFor(seat, LINE_END);
+    if (isRead && seat.unfinished.length > 0) this.#frames(seat, LINE_END);
     this.settle(seat);
   }
 
@@ -70,7 +54,7 @@ export class Sending {
   botSends(line: Uint8Array): void {
     if (this.state.stopping) return;
     const sender = new Seat("the bot", "");
-    sender.unsent.push(Buffer.concat([line, Uint8Array.of(LF)]));
+    sender.unsent.push(Buffer.concat([line, LINE_END]));
     this.state.waiting.push(sender);
     this.state.saw("bot lines");
   }
@@ -110,7 +94,7 @@ export class Sending {
       if (!bytes || Buffer.compare(rest.subarray(0, bytes.length), bytes) !== 0)
         throw sender.violation(`sent ${show(rest)} instead of ${show(bytes)}`);
       rest = rest.subarray(bytes.length);
-      this.receiving.append(sender, bytes);
+      state.append(sender, bytes);
       if (sender.state !== "new" && state.rules.bot) this.tells(inBot(sender, bytes));
       state.saw("lines");
       sender.demand(this.allowance(sender) > 1 - ROUNDING, "sends faster than it may");
@@ -229,9 +213,24 @@ export class Sending {
     seat.first = protocol || hasFirstLine(first) ? undefined : first;
   }
 
+  /** What has come is cut into lines, until one is too long; an unfinished one leaves room for its LF. */
+  #frames(seat: Seat, bytes: Uint8Array): void {
+    const { lineBytesMax } = this.state.rules;
+    for (let at = 0; at < bytes.length && !seat.objection;) {
+      const end = bytes.indexOf(LF, at) + 1 || bytes.length;
+      seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
+      const isWhole = seat.unfinished.at(-1) === LF;
+      const counted = countedBytes(seat.ownName, seat.unfinished) + (isWhole ? 0 : 1);
+      if (counted > lineBytesMax)
+        seat.objection = ["line too long", `line longer than ${lineBytesMax} bytes`];
+      else if (isWhole) this.#finishLine(seat);
+      at = end;
+    }
+  }
+
   #finishLine(seat: Seat): void {
     const { unfinished } = seat;
-    seat.unfinished = NOTHING;
+    seat.unfinished = Buffer.alloc(0);
     const sent = Buffer.from(asRelayed(seat.ownName, unfinished));
     const isShown = countedBytes(seat.ownName, sent) > countedBytes(seat.ownName, unfinished);
     if (isShown) this.state.saw("shown lines");

@@ -1,18 +1,19 @@
 /**
- * What the parts of the model share: the connections, the time, all that was
- * sent, and the few moves that more than one of them makes.
+ * The room in the plainest way there is: the connections, the time, all that was sent, and for each
+ * connection a list of the lines that it is still to get. What others send arrives whole, in one
+ * order, without a gap, and then EOF (promises 1 to 3 and 6).
  */
 
-import { HTTP_ANSWER, speaks } from "./first-line.ts";
 import { PREFIX_BYTES_MAX, type Rules } from "./rules.ts";
 import type { Held, Line, Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
+/** The most that one is written in a turn. */
+const TURN_BYTES = 256 << 10;
 
 export class State {
-  readonly rules: Rules;
   readonly seen: Sightings = {};
   /** How many steps there were; what happens in the same one happens at once. */
   steps = 0;
@@ -24,7 +25,7 @@ export class State {
   sent: Line[] = [];
   sentBytes = 0;
   /** The last of all that was sent: what a newcomer receives first. */
-  history: Line[] = [];
+  readonly history: Line[] = [];
   /** Those with unsent lines, in the order they may send. */
   waiting: Seat[] = [];
   held: Held = { atMost: 0, atLeast: 0 };
@@ -34,13 +35,12 @@ export class State {
   /** The connection that is just being accepted. */
   arriving: Seat | undefined;
   /** Members that send no more, all that they have sent being in the log, until extras are told. */
-  silent: { readonly seat: Seat; readonly reason: string }[] = [];
+  readonly silent: { readonly seat: Seat; readonly reason: string }[] = [];
   passPhrase: string | undefined;
   #tailBefore = 0;
   #stirred = 0;
 
-  constructor(rules: Rules) {
-    this.rules = rules;
+  constructor(readonly rules: Rules) {
     this.passPhrase = rules.passPhrase;
   }
 
@@ -71,18 +71,12 @@ export class State {
 
   /** All seats: of those on their way in, of members, and of the gone with lines still to be sent. */
   get occupied(): number {
-    return this.count((seat) => this.#hasSeat(seat));
-  }
-
-  /** The seats that clients of an address have. */
-  occupiedFrom(address: string): number {
-    const isFrom = (seat: Seat) => seat.address === address && seat.awaits !== "address";
-    return this.count((seat) => isFrom(seat) && this.#hasSeat(seat));
+    return this.count((seat) => seat.hasSeat);
   }
 
   /** How many of the connections are of some kind. */
   count(which: (seat: Seat) => boolean): number {
-    return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
+    return this.seats.filter(which).length;
   }
 
   /** How far into all that was sent the member furthest behind is. */
@@ -96,7 +90,7 @@ export class State {
   }
 
   position(seat: Seat): number {
-    const first = seat.pending[0];
+    const [first] = seat.pending;
     return first ? placeIn(first, seat.offset) : this.sentBytes;
   }
 
@@ -125,13 +119,33 @@ export class State {
     return this.rules.logBytes + this.keptBytes;
   }
 
-  /** A member receives no more than it is to get now. */
-  leave(seat: Seat, reason: string, message?: string): void {
-    seat.leaving = reason;
-    this.silent.push({ seat, reason });
-    seat.end = this.sentBytes;
-    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
-    if (message !== undefined) this.expectMessage(seat, message);
+  /** A line was sent: all members but its sender are to get it. */
+  append(sender: Seat, bytes: Uint8Array, isNotice = false): void {
+    const { ringBytes, sentBytes: start, held: sentAt } = this;
+    const line: Line = { sender, bytes, start, sentAt, isNotice };
+    const end = start + bytes.length;
+    this.sentBytes = end;
+    if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) this.saw("wraps");
+    this.sent.push(line);
+    this.#keepHistory(line);
+    for (const seat of this.seats) {
+      if (seat.state !== "member" || seat === sender || seat.leaving) continue;
+      if (seat.pending.length === 0) this.#moved(seat, start);
+      seat.pending.push(line);
+    }
+  }
+
+  /** With history, a newcomer gets the last lines of members first, and then the mark at their end. */
+  joins(seat: Seat): void {
+    const { history, sentBytes, held } = this;
+    const start = history[0]?.start ?? sentBytes;
+    if (this.rules.history) {
+      seat.pending = [...history];
+      this.#pushAside(seat, Buffer.from("* end of history\n"));
+    }
+    seat.takenTo = start;
+    seat.steps = [{ position: start, at: held }];
+    if (history.length > 0) this.saw("histories");
   }
 
   /** One has come, has a name now, or has sent something: its time to be idle starts again. */
@@ -140,19 +154,52 @@ export class State {
     seat.stirredNth = ++this.#stirred;
   }
 
-  /** The next part of what a leaver is to get has to be taken in time. */
-  expectProgress(seat: Seat, fromAtLeast: number): void {
-    const { patienceMs, lingerMs } = this.rules;
-    seat.deadlineMs = this.now + patienceMs + lingerMs;
-    seat.goalLeast = Math.min(fromAtLeast + PROGRESS_BYTES, seat.end);
-    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
+  /** A socket was offered bytes and took the first `count` of them. */
+  took(seat: Seat, bytes: Uint8Array, count: number): void {
+    const isThere = seat.state === "member" || seat.state === "departing";
+    seat.demand(isThere, "written to too early");
+    seat.demand(bytes.length > 0, "written nothing to");
+    seat.demand(bytes.length <= TURN_BYTES, `written ${bytes.length} bytes at once`);
+    compare(seat, bytes);
+    this.tookOther(seat, false);
+    this.#advance(seat, count);
+    if (this.position(seat) !== this.tail) seat.passedOthersAt = this.held.atLeast;
+    seat.blocked = count < bytes.length;
   }
 
-  /** One has come further; what it takes in the moment in which it leaves is no progress yet, at the most. */
-  moved(seat: Seat, position = this.position(seat)): void {
-    seat.steps.push({ position, at: this.held });
-    const { patienceMs, lingerMs } = this.rules;
-    if (seat.leaving === undefined || seat.deadlineMs !== this.now + patienceMs + lingerMs) return;
+  /** A socket was offered bytes that are no part of what is sent. */
+  tookOther(seat: Seat, isShort: boolean): void {
+    seat.demand(!seat.shut, "written to after its EOF");
+    if (this.position(seat) === this.tailOfReaders) seat.inTheWayAtMs = this.now;
+    seat.blocked ||= isShort;
+    seat.isAnswered = !isShort;
+    seat.writtenAtMs = this.now;
+  }
+
+  /** It is sent EOF. */
+  shuts(seat: Seat): void {
+    seat.demand(!seat.shut, "sent EOF twice");
+    seat.demand(seat.state === "departing", `sent EOF while a ${seat.state}`);
+    const [next] = seat.pending;
+    seat.demand(next === undefined, `sent EOF before ${show(next?.bytes)}`);
+    seat.demand(!seat.paused, "sent EOF and left paused");
+    seat.shut = true;
+    this.saw("clean ends");
+  }
+
+  /** A member receives no more than it is to get now. */
+  leave(seat: Seat, reason: string, message?: string): void {
+    seat.leaving = reason;
+    this.silent.push({ seat, reason });
+    seat.end = this.sentBytes;
+    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
+    if (message !== undefined) seat.expectMessage(message);
+  }
+
+  /** The next part of what a leaver is to get has to be taken in time. */
+  expectProgress(seat: Seat, fromAtLeast: number): void {
+    seat.deadlineMs = this.#leaverDueAtMs;
+    seat.goalLeast = Math.min(fromAtLeast + PROGRESS_BYTES, seat.end);
     seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
@@ -170,14 +217,7 @@ export class State {
   depart(seat: Seat): void {
     seat.state = seat.known ? "gone" : "departing";
     seat.deadlineMs = this.now + this.rules.lingerMs;
-    const { message: bytes } = seat;
-    const aside = { sender: seat, start: this.sentBytes, sentAt: this.held, isAside: true };
-    if (bytes) seat.pending.push({ ...aside, bytes });
-  }
-
-  expectMessage(seat: Seat, message: string): void {
-    const told = message === speaks("HTTP") ? HTTP_ANSWER : `* ${message}\n`;
-    seat.message = new TextEncoder().encode(told);
+    if (seat.message) this.#pushAside(seat, seat.message);
   }
 
   /** Forgets lines that everybody has had since the flush before, as the server must have too. */
@@ -187,9 +227,20 @@ export class State {
     this.#tailBefore = this.tail;
   }
 
-  #hasSeat({ state, isSeatless, unsent }: Seat): boolean {
-    if (state === "arrival") return !isSeatless;
-    return state === "member" || (state === "gone" && unsent.length > 0);
+  /** Nobody is forgotten: what can be written will be in this turn. */
+  check(seat: Seat, turnDue: boolean): void {
+    // With telnet, it may have been an answer that could not be written.
+    const isNoticed = !seat.isRefusingWrites || seat.known || this.rules.telnet;
+    seat.demand(isNoticed, "not known to be gone although a write has failed");
+    const ready = seat.state === "member" && !seat.lost && !seat.blocked;
+    const pending = seat.pending.length > 0 || seat.leaving !== undefined;
+    seat.demand(!(ready && pending) || turnDue, "forgotten: nothing will be written");
+    const lingers = seat.state === "departing" && !seat.lost && !seat.blocked;
+    seat.demand(!lingers || seat.shut, "forgotten: it gets no EOF");
+  }
+
+  get #leaverDueAtMs(): number {
+    return this.now + this.rules.patienceMs + this.rules.lingerMs;
   }
 
   #tailOf(which: (seat: Seat) => boolean): number {
@@ -198,10 +249,66 @@ export class State {
       if (seat.state === "member" && which(seat)) tail = Math.min(tail, this.position(seat));
     return tail;
   }
+
+  /** It is to get bytes that are for it alone. */
+  #pushAside(sender: Seat, bytes: Uint8Array): void {
+    const { sentBytes: start, held: sentAt } = this;
+    sender.pending.push({ sender, bytes, start, sentAt, isAside: true });
+  }
+
+  #advance(seat: Seat, count: number): void {
+    seat.offset += count;
+    let done = 0;
+    for (const line of seat.pending) {
+      if (seat.offset < line.bytes.length) break;
+      seat.offset -= line.bytes.length;
+      seat.takenTo = placeIn(line, line.bytes.length);
+      done++;
+    }
+    seat.pending.splice(0, done);
+    this.saw("deliveries", done);
+    const [next] = seat.pending;
+    if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
+    if (count > 0) this.#moved(seat, this.position(seat));
+  }
+
+  /** One has come further; what it takes in the moment in which it leaves is no progress yet, at the most. */
+  #moved(seat: Seat, position: number): void {
+    seat.steps.push({ position, at: this.held });
+    if (seat.leaving === undefined || seat.deadlineMs !== this.#leaverDueAtMs) return;
+    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
+  }
+
+  /** Whole lines of members, no more of them and no more bytes than may be, and not behind too many notices. */
+  #keepHistory(line: Line): void {
+    const { history, keptBytes } = this;
+    const { bytes = 0, lines = Number.POSITIVE_INFINITY } = this.rules.history ?? {};
+    if (!line.isNotice) history.push(line);
+    const isTooMuch = ([oldest]: readonly Line[]) =>
+      history.length > lines ||
+      history.reduce((sum, one) => sum + one.bytes.length, 0) > bytes ||
+      (oldest !== undefined && oldest.start < this.sentBytes - keptBytes);
+    while (isTooMuch(history)) history.shift();
+  }
+}
+
+/** What is offered is what comes next, be it taken or not. */
+function compare(seat: Seat, bytes: Uint8Array): void {
+  let rest = bytes;
+  let at = seat.offset;
+  for (const line of seat.pending) {
+    if (rest.length === 0) return;
+    const expected = line.bytes.subarray(at, at + rest.length);
+    if (Buffer.compare(rest.subarray(0, expected.length), expected) !== 0)
+      throw seat.violation(`written ${show(rest)} instead of ${show(line.bytes.subarray(at))}`);
+    rest = rest.subarray(expected.length);
+    at = 0;
+  }
+  if (rest.length > 0) throw seat.violation(`also written ${show(rest)}`);
 }
 
 /** Where a reader stands that has taken so many bytes of a line. */
-export function placeIn({ start, isAside }: Line, offset: number): number {
+function placeIn({ start, isAside }: Line, offset: number): number {
   return isAside ? start : start + offset;
 }
 

@@ -76,7 +76,7 @@ export class Connection extends Peer implements AcceptedSocket {
     const part = bytes.subarray(offset, offset + length);
     if (this.closed) {
       this.log("is written after its close");
-      this.model.receiving.misses(this.seat);
+      this.seat.isUsed();
       // Lost in a write of telnet's before it.
       const { greeting, state } = this.seat;
       if (greeting && state === "arrival") this.model.entrance.isNotGreeted(this.seat);
@@ -92,8 +92,8 @@ export class Connection extends Peer implements AcceptedSocket {
 
   shutdown(): void {
     this.log("gets EOF");
-    if (this.closed) return this.model.receiving.misses(this.seat);
-    this.model.receiving.shuts(this.seat);
+    if (this.closed) return this.seat.isUsed();
+    this.model.state.shuts(this.seat);
     this.#shut = true;
     if (this.#finSeen) this.#lose("closed on both sides", true);
   }
@@ -146,7 +146,7 @@ export class Connection extends Peer implements AcceptedSocket {
   /** Bytes arrive at the server. */
   send(): boolean {
     if (!this.#isRead || this.finSent || this.#isShakingHands) return false;
-    const chunk = this.lines.next(this.random.between(1, this.model.state.rules.readBytesMax));
+    const chunk = this.lines(this.random.between(1, this.model.state.rules.readBytesMax));
     if (chunk.length === 0) return this.finish();
     if (this.network.trace) this.log(`sends ${show(chunk)}`);
     const lines = this.#isTelnet ? this.#nextLines(chunk) : chunk;
@@ -252,7 +252,7 @@ export class Connection extends Peer implements AcceptedSocket {
     const isGreeting = this.seat.greeting && !this.random.chance(this.weather.shortGreeting);
     const taken = isGreeting ? this.passOnAll(length) : this.passOn(length, true);
     if (this.network.trace) this.log(`is written ${show(part)}, takes ${taken} of ${length}`);
-    this.model.receiving.took(this.seat, part, taken);
+    this.model.took(this.seat, part, taken);
     return taken;
   }
 
@@ -262,7 +262,7 @@ export class Connection extends Peer implements AcceptedSocket {
     const taken = isArrival ? this.passOnAll(length) : this.passOn(length, true);
     this.log(`is answered, takes ${taken} of ${length}`);
     this.#answerBytes += taken;
-    this.model.receiving.tookOther(this.seat, taken < length);
+    this.model.state.tookOther(this.seat, taken < length);
     return taken;
   }
 

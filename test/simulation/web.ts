@@ -64,12 +64,12 @@ class WatchedSocket extends BrowserSocket {
     const { seat } = this;
     const { model, trace } = this.#network;
     const part = bytes.subarray(offset, offset + length);
-    if (seat.known) model.receiving.misses(seat);
+    seat.isUsed();
     const taken = super.write(bytes, offset, length);
     trace?.(`${seat.name} is written ${show(part)}, takes ${taken} of ${length}`);
     if (seat.lost && seat.greeting) model.entrance.isNotGreeted(seat);
     if (seat.lost) return taken;
-    model.receiving.took(seat, part, taken);
+    model.took(seat, part, taken);
     this.#taken = Buffer.concat([this.#taken, part.subarray(0, taken)]);
     this.#compare();
     return taken;
@@ -77,7 +77,7 @@ class WatchedSocket extends BrowserSocket {
 
   override shutdown(): void {
     if (this.seat.lost) return super.shutdown();
-    this.#network.model.receiving.shuts(this.seat);
+    this.#network.model.state.shuts(this.seat);
     this.isShut = true;
     super.shutdown();
     this.seat.demand(this.seat.lost, "not closed after all was taken");
@@ -182,7 +182,7 @@ export class WebConnection extends Peer implements Wire {
     this.seat.demand(this.isPaused || this.#end.unreadBytes === 0, "not received after a pause");
     this.#hasReadMore = false;
     const bytesMax = Math.max(1, this.model.state.rules.readBytesMax >> 1);
-    const message = this.lines.next(this.random.between(1, bytesMax));
+    const message = this.lines(this.random.between(1, bytesMax));
     if (message.length === 0) return this.finish();
     if (this.network.trace) this.log(`sends ${show(message)}`);
     this.#end.messageReceived(message);

@@ -7,7 +7,6 @@ import type { Way } from "../../lib/doors/door.ts";
 import type { BotEvents, BotRoom } from "../../lib/extras/bot.ts";
 import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
 import type { Extra } from "../../lib/room/extra.ts";
-import { LineLog } from "../../lib/room/line-log.ts";
 import type { Author } from "../../lib/room/order.ts";
 import { Room } from "../../lib/room/room.ts";
 import type { Life } from "../../lib/room/socket.ts";
@@ -63,20 +62,10 @@ export function runWorld(seed: number, trace?: (line: string) => void): Sighting
     world.run();
   } catch (cause) {
     throw new WorldFailure(seed, world.step, cause);
-  } finally {
-    onAppended = undefined;
   }
   world.model.state.saw("worlds");
   return world.model.state.seen;
 }
-
-/** The one look into the room: the order it gives to what is sent is the order of its log. */
-let onAppended: ((author: Author, run: Uint8Array) => void) | undefined;
-const append = LineLog.prototype.append;
-LineLog.prototype.append = function (author, run) {
-  onAppended?.(author, run);
-  append.call(this, author, run);
-};
 
 type OwnEvent = keyof World["events"];
 
@@ -93,7 +82,6 @@ class World implements Network {
   readonly #webWay: Way;
   readonly #handlers: Handlers;
   readonly #secrets: Secrets;
-  readonly #authors = new WeakMap<Author, Seat>();
   readonly #choices: Choices;
   /** All but those of a connection. */
   readonly events = {
@@ -162,11 +150,6 @@ class World implements Network {
   }
 
   run(): void {
-    onAppended = (author, run) => {
-      const sender = this.#authors.get(author);
-      this.trace?.(`the room sends ${show(run)} of ${sender?.name}`);
-      this.model.sent(sender, run);
-    };
     for (this.step = 1; this.step <= this.#choices.steps && !this.model.stopped; this.step++) {
       this.#happen();
       this.#check();
@@ -181,8 +164,26 @@ class World implements Network {
   }
 
   #openRoom(parts: readonly Part[]): Room {
-    const { state } = this.model;
-    return new Room({
+    const { model } = this;
+    const { state } = model;
+    const authors = new WeakMap<Author, Seat>();
+    const told: Extra = {
+      joined: ({ label, cursor }) => {
+        const seat = this.#seatOf(label);
+        authors.set(cursor, seat);
+        model.joined(seat);
+      },
+      left: ({ label }, reason) => model.isSilent(this.#seatOf(label), reason),
+      refused: (label, why) => {
+        this.trace?.(`${label} is refused: ${why}`);
+        model.entrance.refused(this.#seatOf(label), why);
+      },
+      gone: ({ label }, reason) => {
+        this.trace?.(`${label} leaves: ${reason}`);
+        model.left(this.#seatOf(label), reason);
+      },
+    };
+    const room = new Room({
       ...state.rules,
       keptBytes: state.keptBytes,
       addedBytesMax: state.loggedBytesMax - state.rules.lineBytesMax,
@@ -192,33 +193,20 @@ class World implements Network {
         else this.#alarmAtMs = Math.min(this.#alarmAtMs, state.now + delayMs);
       },
       extras: [
-        () => this.#observer(),
+        () => told,
         ...parts.flatMap(({ extra }) => extra ?? []),
-        () => ({ joined: ({ label }) => this.model.sending.begins(this.#seatOf(label)) }),
+        () => ({ joined: ({ label }) => model.sending.begins(this.#seatOf(label)) }),
       ],
     });
-  }
-
-  /** What a room tells, as `reports` tells it to a program. */
-  #observer(): Extra {
-    const { model } = this;
-    return {
-      joined: ({ label, cursor }) => {
-        const seat = this.#seatOf(label);
-        model.naming.joins(seat);
-        this.#authors.set(cursor, seat);
-        model.joined(seat);
-      },
-      left: ({ label }, reason) => model.isSilent(this.#seatOf(label), reason),
-      refused: (label, why) => {
-        this.trace?.(`${label} is refused: ${why}`);
-        model.entrance.refused(this.#seatOf(label), why);
-      },
-      gone: ({ label }, reason, behindBytes) => {
-        this.trace?.(`${label} leaves: ${reason}, ${behindBytes} bytes behind`);
-        model.left(this.#seatOf(label), reason, behindBytes);
-      },
+    // The one look into it: the order it gives to what is sent is the order of its log.
+    const append = room.log.append.bind(room.log);
+    room.log.append = (author, run) => {
+      const sender = authors.get(author);
+      this.trace?.(`the room sends ${show(run)} of ${sender?.name}`);
+      model.sent(sender, run);
+      append(author, run);
     };
+    return room;
   }
 
   /** A bot, which answers at once now and then. */
