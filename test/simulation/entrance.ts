@@ -18,6 +18,8 @@ const GREETED_MAX = 10;
 const NAME_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 const ROOM_FULL = "room is full";
+const NO_NAME = "certificate has no usable name";
+const NOT_A_NAME = "a name is one word of 1 to 32 characters without a colon";
 
 export class Entrance {
   /** Those that found nothing free when they came: it is decided about them in this order. */
@@ -310,7 +312,7 @@ export class Entrance {
 
   #speaksAnother(seat: Seat, received: Buffer): boolean {
     // What a WebSocket sends is lines, whatever they look like.
-    const protocol = seat.name.startsWith("web:") ? undefined : protocolIn(received);
+    const protocol = seat.isWeb ? undefined : protocolIn(received);
     if (protocol) this.expects(seat, "is told", speaks(protocol));
     return protocol !== undefined;
   }
@@ -329,14 +331,8 @@ export class Entrance {
     const before = this.#owners.get(keyOf(name));
     const owner = before && hasName(before) ? before : undefined;
     const isSame = owner?.certificate?.fingerprint === (seat.certificate?.fingerprint ?? "none");
-    if (!isName(name) && seat.certificate)
-      return this.expects(seat, "is told", "certificate has no usable name");
     if (!isName(name))
-      return this.expects(
-        seat,
-        "is told",
-        "a name is one word of 1 to 32 characters without a colon",
-      );
+      return this.expects(seat, "is told", seat.certificate ? NO_NAME : NOT_A_NAME);
     if (owner && !isSame) return this.expects(seat, "is told", `the name ${name} is taken`);
     if (!owner) this.#owners.delete(keyOf(name));
     this.#owners.set(keyOf(name), seat);

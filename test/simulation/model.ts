@@ -133,7 +133,7 @@ export class Model {
   left(seat: Seat, reason: string): void {
     const { state, deadlines } = this;
     seat.demand(seat.state === "member", "left without being there");
-    if (reason === "idle" && deadlines.isIdle(seat)) deadlines.leaveIdle(seat);
+    if (reason === "idle") deadlines.leaveIdle(seat);
     const isRight = deadlines.isReason(seat, reason);
     seat.demand(isRight, `left for a wrong reason, "${reason}"`);
     const isAborted = state.stopAtMs !== undefined && state.now >= state.stopAtMs;
@@ -181,12 +181,9 @@ export class Model {
     expectCount("connections open", open, state.open);
     const isMember = (seat: Seat) => seat.state === "member";
     expectCount("members and those that leave", room.members.size, state.count(isMember));
-    expectCount(
-      "members",
-      room.size,
-      state.count(({ stays }) => stays),
-    );
-    if (room.log.head - room.log.tail > state.ringBytes)
+    const isHere = (seat: Seat) => seat.stays;
+    expectCount("members", room.size, state.count(isHere));
+    if (room.log.head - room.log.tail > rules.ringBytes)
       throw new Violation("the log holds more than it may");
     if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
     for (const seat of state.seats) this.entrance.isTakenOver(seat);

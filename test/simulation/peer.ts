@@ -6,17 +6,17 @@ import type { Random } from "./random.ts";
 import type { Reading, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 
-/** Where a connection comes from, and how much it can have on its way. */
+/** Where a connection comes from, how much it can have on its way, and how its peer reads at first. */
 export interface Place {
   readonly port: number;
   readonly address: string | undefined;
   readonly inFlightMax: number;
+  readonly reading: Reading;
 }
 
 /** What a connection over TCP and one by WebSocket have in common; its events return whether they could be. */
 export abstract class Peer {
-  readonly seat: Seat;
-  reading: Reading = "fast";
+  reading: Reading;
   /** Whether the connection is closed, and whether the server does not read it for now. */
   closed = false;
   isPaused = false;
@@ -27,19 +27,22 @@ export abstract class Peer {
   /** How many bytes lie between socket and peer, and how many may. */
   protected inFlight = 0;
   protected readonly inFlightMax: number;
-  protected readonly network: Network;
   protected readonly model: Model;
   protected readonly random: Random;
   protected readonly weather: Weather;
   /** Gives so many bytes of what the peer sends. */
   protected readonly lines: (length: number) => Uint8Array;
 
-  constructor(network: Network, seat: Seat, { inFlightMax }: Place, isTelnet: boolean) {
-    this.network = network;
+  constructor(
+    protected readonly network: Network,
+    readonly seat: Seat,
+    { inFlightMax, reading }: Place,
+    isTelnet: boolean,
+  ) {
+    this.reading = reading;
     this.model = network.model;
     this.random = network.random;
     this.weather = network.weather;
-    this.seat = seat;
     this.inFlightMax = inFlightMax;
     this.lines = peerLines(network, seat, isTelnet);
   }

@@ -42,7 +42,7 @@ export class Presence {
   /** When it has to be woken to send more, at the latest. */
   get dueAtMs(): number {
     if (this.#more.length === 0 || this.#isWaiting) return Number.POSITIVE_INFINITY;
-    return (this.#sentAtMs.at(-NOTICES_MAX) ?? -SECOND_MS) + SECOND_MS;
+    return this.#nextAtMs;
   }
 
   /** The room is flushed: what could not be sent one by one is, in sum. */
@@ -84,8 +84,7 @@ export class Presence {
     if (!expected || Buffer.compare(line, expected) !== 0)
       throw new Violation(`announced ${show(line)} instead of ${show(expected)}`);
     const { state } = this;
-    const tenBefore = this.#sentAtMs.at(-NOTICES_MAX) ?? -SECOND_MS;
-    if (state.now < tenBefore + SECOND_MS) throw new Violation(`announced ${show(line)} too soon`);
+    if (state.now < this.#nextAtMs) throw new Violation(`announced ${show(line)} too soon`);
     this.#sentAtMs.push(state.now);
     state.saw("notices");
     state.append(this.sender, expected, true);
@@ -103,6 +102,11 @@ export class Presence {
 
   #add(text: string): void {
     this.#lines.push(Buffer.from(`* ${text} (${this.#here} here)\n`));
+  }
+
+  /** When one more may be sent: a second after the one that was sent ten before it. */
+  get #nextAtMs(): number {
+    return (this.#sentAtMs.at(-NOTICES_MAX) ?? -SECOND_MS) + SECOND_MS;
   }
 
   get #isWaiting(): boolean {

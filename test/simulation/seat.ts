@@ -5,12 +5,6 @@ import { HTTP_ANSWER, speaks } from "./first-line.ts";
 /** A promise that was not kept. */
 export class Violation extends Error {}
 
-/** What a certificate says of a peer. */
-interface Certificate {
-  readonly name: string;
-  readonly fingerprint: string;
-}
-
 /** A line that was sent. */
 export interface Line {
   readonly sender: Seat;
@@ -34,12 +28,6 @@ export interface Held {
   readonly atLeast: number;
 }
 
-/** How far a reader had come at a time. */
-interface Step {
-  readonly position: number;
-  readonly at: Held;
-}
-
 /** Why a member leaves: for reports, and what it is told. */
 export type Why = readonly [reason: string, message?: string];
 
@@ -52,8 +40,6 @@ export class Seat {
 
   // On the way in.
 
-  /** Its address as reports show it; undefined of one that has none. */
-  readonly address: string | undefined;
   /** Why it cannot stay, known from its accept on. */
   refusal: string | undefined;
   /** Which of the things that are asked of it is next. */
@@ -79,7 +65,7 @@ export class Seat {
   /** What it has sent as a member, until its first line is known; undefined too of a WebSocket. */
   first: Buffer | undefined = Buffer.alloc(0);
   /** Its certificate, and what it is called. */
-  certificate: Certificate | undefined;
+  certificate: { readonly name: string; readonly fingerprint: string } | undefined;
   ownName: string | undefined;
   /** What notices call it: its name or a number. */
   shownName = "";
@@ -117,7 +103,7 @@ export class Seat {
   /** Where in all that was sent its last byte taken lies. */
   takenTo = 0;
   /** When it came how far. */
-  steps: Step[] = [];
+  steps: { readonly position: number; readonly at: Held }[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
   blocked = false;
   /** Whether nothing but what others send waits for its socket. */
@@ -149,12 +135,16 @@ export class Seat {
   failed = false;
   dropped = false;
 
+  /** @param address as reports show it; undefined of one that has none */
   constructor(
     readonly name: string,
-    address: string | undefined,
+    readonly address: string | undefined,
   ) {
-    this.address = address;
-    if (name.startsWith("web:")) this.first = undefined;
+    if (this.isWeb) this.first = undefined;
+  }
+
+  get isWeb(): boolean {
+    return this.name.startsWith("web:");
   }
 
   /** What reports call it. */

@@ -152,8 +152,8 @@ export class Sending {
 
   /** Lines wait only when the log has no room for the one whose turn it is. */
   checkHold(): void {
-    const { rules, ringBytes, sentBytes, tail, waiting } = this.state;
-    const freeBytes = ringBytes - (sentBytes - tail);
+    const { rules, sentBytes, tail, waiting } = this.state;
+    const freeBytes = rules.ringBytes - (sentBytes - tail);
     const fits = ({ unsent: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
     const may = waiting.filter((seat) => this.allowance(seat) >= 1 - ROUNDING);
     const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);
@@ -183,7 +183,7 @@ export class Sending {
     }
     const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
     if (this.#turnBytes === 0)
-      this.#turnBytesMax = firstLineBytes > part ? this.state.loggedBytesMax : part;
+      this.#turnBytesMax = firstLineBytes > part ? rules.lineBytesMax + rules.addedBytesMax : part;
     this.#turnBytes += bytes;
     const isMore = this.#turn === sender && this.#turnBytes > this.#turnBytesMax;
     const what = `sends ${this.#turnBytes} bytes while ${next?.name} waits`;

@@ -4,7 +4,7 @@
  * order, without a gap, and then EOF (promises 1 to 3 and 6).
  */
 
-import { PREFIX_BYTES_MAX, type Rules } from "./rules.ts";
+import type { Rules } from "./rules.ts";
 import type { Held, Line, Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 
@@ -81,12 +81,12 @@ export class State {
 
   /** How far into all that was sent the member furthest behind is. */
   get tail(): number {
-    return this.#tailOf(() => true);
+    return this.#tailOf(this.#members);
   }
 
   /** The same, without those whose connections are gone; the server may not know of that. */
   get tailOfReaders(): number {
-    return this.#tailOf((seat) => !seat.lost);
+    return this.#tailOf(this.#members.filter((seat) => !seat.lost));
   }
 
   position(seat: Seat): number {
@@ -96,32 +96,14 @@ export class State {
 
   /** How far it has come, without what it still has to take that is for it alone. */
   reached(seat: Seat): number {
-    let aside = seat.pending[0]?.isAside ? -seat.offset : 0;
-    for (const line of seat.pending) if (line.isAside) aside += line.bytes.length;
-    return this.position(seat) - aside;
-  }
-
-  /** The longest line that can be sent. */
-  get loggedBytesMax(): number {
-    const { lineBytesMax, names } = this.rules;
-    // Each byte may be a control character, which is shown as two.
-    return names ? 2 * lineBytesMax + PREFIX_BYTES_MAX : lineBytesMax;
-  }
-
-  /** How much the log keeps of what everybody has. */
-  get keptBytes(): number {
-    const { bytes = 0, passingBytes = 0 } = this.rules.history ?? {};
-    return bytes + passingBytes;
-  }
-
-  /** How much the log holds in all. */
-  get ringBytes(): number {
-    return this.rules.logBytes + this.keptBytes;
+    const taken = seat.pending[0]?.isAside ? seat.offset : 0;
+    return this.position(seat) + taken - bytesOf(seat.pending.filter(({ isAside }) => isAside));
   }
 
   /** A line was sent: all members but its sender are to get it. */
   append(sender: Seat, bytes: Uint8Array, isNotice = false): void {
-    const { ringBytes, sentBytes: start, held: sentAt } = this;
+    const { sentBytes: start, held: sentAt } = this;
+    const { ringBytes } = this.rules;
     const line: Line = { sender, bytes, start, sentAt, isNotice };
     const end = start + bytes.length;
     this.sentBytes = end;
@@ -160,7 +142,7 @@ export class State {
     seat.demand(isThere, "written to too early");
     seat.demand(bytes.length > 0, "written nothing to");
     seat.demand(bytes.length <= TURN_BYTES, `written ${bytes.length} bytes at once`);
-    compare(seat, bytes);
+    this.#compare(seat, bytes);
     this.tookOther(seat, false);
     this.#advance(seat, count);
     if (this.position(seat) !== this.tail) seat.passedOthersAt = this.held.atLeast;
@@ -243,11 +225,12 @@ export class State {
     return this.now + this.rules.patienceMs + this.rules.lingerMs;
   }
 
-  #tailOf(which: (seat: Seat) => boolean): number {
-    let tail = this.sentBytes;
-    for (const seat of this.seats)
-      if (seat.state === "member" && which(seat)) tail = Math.min(tail, this.position(seat));
-    return tail;
+  get #members(): Seat[] {
+    return this.seats.filter(({ state }) => state === "member");
+  }
+
+  #tailOf(readers: readonly Seat[]): number {
+    return Math.min(this.sentBytes, ...readers.map((seat) => this.position(seat)));
   }
 
   /** It is to get bytes that are for it alone. */
@@ -256,19 +239,26 @@ export class State {
     sender.pending.push({ sender, bytes, start, sentAt, isAside: true });
   }
 
+  /** What is offered is what comes next, be it taken or not. */
+  #compare(seat: Seat, bytes: Uint8Array): void {
+    const all = Buffer.concat(seat.pending.map((line) => line.bytes));
+    const expected = all.subarray(seat.offset, seat.offset + bytes.length);
+    const isRight = expected.equals(bytes);
+    seat.demand(isRight, `written ${show(bytes)} instead of ${show(expected)}`);
+  }
+
   #advance(seat: Seat, count: number): void {
-    seat.offset += count;
-    let done = 0;
-    for (const line of seat.pending) {
-      if (seat.offset < line.bytes.length) break;
-      seat.offset -= line.bytes.length;
-      seat.takenTo = placeIn(line, line.bytes.length);
-      done++;
+    const { pending } = seat;
+    for (let left = count; left > 0;) {
+      const line = pending[0] as Line; // more was offered than that
+      const end = Math.min(seat.offset + left, line.bytes.length);
+      left -= end - seat.offset;
+      seat.takenTo = placeIn(line, end);
+      seat.offset = end % line.bytes.length;
+      if (seat.offset > 0) continue;
+      pending.shift();
+      this.saw("deliveries");
     }
-    seat.pending.splice(0, done);
-    this.saw("deliveries", done);
-    const [next] = seat.pending;
-    if (next && seat.offset > 0) seat.takenTo = placeIn(next, seat.offset);
     if (count > 0) this.#moved(seat, this.position(seat));
   }
 
@@ -281,30 +271,17 @@ export class State {
 
   /** Whole lines of members, no more of them and no more bytes than may be, and not behind too many notices. */
   #keepHistory(line: Line): void {
-    const { history, keptBytes } = this;
+    const { history } = this;
     const { bytes = 0, lines = Number.POSITIVE_INFINITY } = this.rules.history ?? {};
+    const keptFrom = this.sentBytes - this.rules.keptBytes;
     if (!line.isNotice) history.push(line);
-    const isTooMuch = ([oldest]: readonly Line[]) =>
-      history.length > lines ||
-      history.reduce((sum, one) => sum + one.bytes.length, 0) > bytes ||
-      (oldest !== undefined && oldest.start < this.sentBytes - keptBytes);
-    while (isTooMuch(history)) history.shift();
+    const isTooMuch = () => history.length > lines || bytesOf(history) > bytes;
+    while (isTooMuch() || (history[0] && history[0].start < keptFrom)) history.shift();
   }
 }
 
-/** What is offered is what comes next, be it taken or not. */
-function compare(seat: Seat, bytes: Uint8Array): void {
-  let rest = bytes;
-  let at = seat.offset;
-  for (const line of seat.pending) {
-    if (rest.length === 0) return;
-    const expected = line.bytes.subarray(at, at + rest.length);
-    if (Buffer.compare(rest.subarray(0, expected.length), expected) !== 0)
-      throw seat.violation(`written ${show(rest)} instead of ${show(line.bytes.subarray(at))}`);
-    rest = rest.subarray(expected.length);
-    at = 0;
-  }
-  if (rest.length > 0) throw seat.violation(`also written ${show(rest)}`);
+function bytesOf(lines: readonly Line[]): number {
+  return lines.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
 /** Where a reader stands that has taken so many bytes of a line. */

@@ -100,7 +100,7 @@ export class Connection extends Peer implements AcceptedSocket {
 
   end(): void {
     this.log("is closed by the server");
-    this.model.deadlines.closesOff(this.seat);
+    this.model.deadlines.closes(this.seat);
     const isTls = this.model.state.rules.handshake;
     const waitsForPeer = isTls && this.random.chance(this.weather.closeLater);
     if (!waitsForPeer) this.#closeByServer();
@@ -108,7 +108,7 @@ export class Connection extends Peer implements AcceptedSocket {
 
   terminate(): void {
     this.log("is reset by the server");
-    this.model.deadlines.terminates(this.seat);
+    this.model.deadlines.resets(this.seat);
     this.#closeByServer();
   }
 

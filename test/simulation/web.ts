@@ -19,8 +19,6 @@ const ABNORMAL = 1006;
 
 /** The server's end, looked at from both sides. */
 class WatchedSocket extends BrowserSocket {
-  readonly seat: Seat;
-  readonly #network: Network;
   /** What has counted as taken and was not in a message yet, and the other way round. */
   #taken = Buffer.alloc(0);
   #sent = Buffer.alloc(0);
@@ -29,13 +27,11 @@ class WatchedSocket extends BrowserSocket {
   unreadBytes = 0;
 
   constructor(
-    network: Network,
-    seat: Seat,
+    readonly network: Network,
+    readonly seat: Seat,
     ...options: ConstructorParameters<typeof BrowserSocket>
   ) {
     super(...options);
-    this.#network = network;
-    this.seat = seat;
   }
 
   /** A message of the server's: whole lines, and those that it was to send. */
@@ -51,18 +47,18 @@ class WatchedSocket extends BrowserSocket {
 
   override received(sent: Uint8Array): void {
     this.unreadBytes -= sent.length;
-    this.#network.model.receives(this.seat, sent);
+    this.network.model.receives(this.seat, sent);
     super.received(sent);
   }
 
   override ended(): void {
-    this.#network.model.ends(this.seat);
+    this.network.model.ends(this.seat);
     super.ended();
   }
 
   override write(bytes: Uint8Array, offset: number, length: number): number {
     const { seat } = this;
-    const { model, trace } = this.#network;
+    const { model, trace } = this.network;
     const part = bytes.subarray(offset, offset + length);
     seat.isUsed();
     const taken = super.write(bytes, offset, length);
@@ -77,7 +73,7 @@ class WatchedSocket extends BrowserSocket {
 
   override shutdown(): void {
     if (this.seat.lost) return super.shutdown();
-    this.#network.model.state.shuts(this.seat);
+    this.network.model.state.shuts(this.seat);
     this.isShut = true;
     super.shutdown();
     this.seat.demand(this.seat.lost, "not closed after all was taken");
@@ -145,7 +141,7 @@ export class WebConnection extends Peer implements Wire {
   /** Closes with a code; without one, it is an event that does not happen here. */
   close(code?: number): boolean {
     if (code === undefined) return false;
-    if (!this.#end.isShut) this.model.deadlines.closesOff(this.seat);
+    if (!this.#end.isShut) this.model.deadlines.closes(this.seat);
     const isStopping = this.model.state.stopping;
     this.seat.demand(code === (isStopping ? 1001 : 1008), `closed with ${code}`);
     this.seat.demand(!this.#end.isShut || this.#buffered === 0, "closed while it holds something");
@@ -154,7 +150,7 @@ export class WebConnection extends Peer implements Wire {
   }
 
   terminate(): void {
-    this.model.deadlines.terminates(this.seat);
+    this.model.deadlines.resets(this.seat);
     this.#lose("reset by the server", ABNORMAL);
   }
 

@@ -150,8 +150,9 @@ class World implements Network {
   }
 
   run(): void {
+    const { random } = this;
     for (this.step = 1; this.step <= this.#choices.steps && !this.model.stopped; this.step++) {
-      this.#happen();
+      for (let tries = 0; tries < 20; tries++) if (this.#try(random.pick(this.#events))) break;
       this.#check();
     }
     this.#rest();
@@ -185,8 +186,6 @@ class World implements Network {
     };
     const room = new Room({
       ...state.rules,
-      keptBytes: state.keptBytes,
-      addedBytesMax: state.loggedBytesMax - state.rules.lineBytesMax,
       now: () => state.now,
       wake: (delayMs) => {
         if (delayMs === 0) this.#turnDue = true;
@@ -212,13 +211,14 @@ class World implements Network {
   /** A bot, which answers at once now and then. */
   #program(room: BotRoom): BotEvents {
     this.#bot = room;
+    const { model, random } = this;
     const isTold = (what: string) => {
       this.trace?.(`the bot is told ${JSON.stringify(what)}`);
       try {
-        this.model.deadlines.leaveDue();
-        this.model.sending.isTold(what);
-        if (this.random.chance(300)) this.#botSend();
-        if (this.random.chance(20)) this.#disconnect();
+        model.deadlines.leaveDue();
+        model.sending.isTold(what);
+        if (random.chance(300)) this.#botSend();
+        if (random.chance(20)) this.#disconnect();
       } catch (error) {
         this.#thrownByBot ??= error;
       }
@@ -266,11 +266,7 @@ class World implements Network {
     return seat;
   }
 
-  /** One event, of those that are possible now. */
-  #happen(): void {
-    for (let tries = 0; tries < 20; tries++) if (this.#try(this.random.pick(this.#events))) return;
-  }
-
+  /** One event, if it is possible now. */
   #try(event: Event): boolean {
     const own = this.events[event as OwnEvent];
     if (own) return own();
@@ -286,17 +282,19 @@ class World implements Network {
     const { stopAtMs = Number.POSITIVE_INFINITY, now } = model.state;
     if (model.state.stopping && (now >= stopAtMs || !random.chance(300))) return false;
     const isWeb = !rules.unix && !rules.handshake && random.chance(this.weather.web);
-    const seat = this.#arrive(isWeb);
+    const seat = this.#newSeat(isWeb);
+    this.#seats.set(seat.name, seat);
+    this.trace?.(`${seat.name} connects`);
+    if (isWeb) model.state.saw("web sockets");
     const inFlightMax = random.between(1, this.#choices.inFlightMax);
     let address = rules.unix ? undefined : seat.address;
     // IPv4 addresses may come as IPv6.
     if (address?.includes(".") && !random.chance(700)) address = `::ffff:${address}`;
-    const place = { port: this.#connected, address, inFlightMax };
     const reading = random.pick(readings);
+    const place = { port: this.#connected, address, inFlightMax, reading };
     const connection = isWeb
       ? new WebConnection(this, this.#server, this.#webWay, seat, place)
       : new Connection(this, this.#handlers, seat, place);
-    connection.reading = reading;
     this.#connections.push(connection);
     model.entrance.accepts(seat);
     connection.open();
@@ -305,18 +303,13 @@ class World implements Network {
   }
 
   /** Where the next peer comes from, and what reports will call it. */
-  #arrive(isWeb: boolean): Seat {
+  #newSeat(isWeb: boolean): Seat {
     const { random, weather } = this;
-    const number = ++this.#connected;
     const { unix } = this.#choices.rules;
-    if (isWeb) this.model.state.saw("web sockets");
     const hasNone = !unix && !isWeb && random.chance(weather.noAddress);
     const address = unix ? "" : hasNone ? undefined : random.pick(ADDRESSES).replace("::ffff:", "");
     const host = unix ? "unix" : address?.includes(":") ? `[${address}]` : address;
-    const seat = new Seat(`${isWeb ? "web:" : ""}${host}:${number}`, address);
-    this.trace?.(`${seat.name} connects`);
-    this.#seats.set(seat.name, seat);
-    return seat;
+    return new Seat(`${isWeb ? "web:" : ""}${host}:${++this.#connected}`, address);
   }
 
   /** Newcomers have to send another pass phrase from now on. */
