@@ -104,7 +104,7 @@ export class Entrance {
 
   /** Its socket has not taken the greeting, or was found gone in a write. */
   isNotGreeted(seat: Seat): void {
-    seat.greeting = seat.takesOver = undefined;
+    seat.greeting = undefined;
     if (seat.state === "departing") seat.state = "arrival";
     seat.pending = [];
     // What it has sent together with its pass phrase goes nowhere.
@@ -265,7 +265,7 @@ export class Entrance {
     if (seat.refusal !== undefined) return this.expects(seat, "is told", seat.refusal);
     if (from !== "name" && passPhrase !== undefined) return this.#awaits(seat, "pass phrase");
     if (!rules.names) return this.expects(seat, "joins");
-    if (seat.certificate) return this.#claims(seat, seat.certificate.name);
+    if (seat.certificate) return this.#claims(seat, seat.certificate.subject.CN);
     this.#awaits(seat, "name", NAME_MS);
     seat.greeting = this.#greeting();
   }
@@ -330,13 +330,12 @@ export class Entrance {
   #claims(seat: Seat, name: string): void {
     const before = this.#owners.get(keyOf(name));
     const owner = before && hasName(before) ? before : undefined;
-    const isSame = owner?.certificate?.fingerprint === (seat.certificate?.fingerprint ?? "none");
     if (!isName(name))
       return this.expects(seat, "is told", seat.certificate ? NO_NAME : NOT_A_NAME);
-    if (owner && !isSame) return this.expects(seat, "is told", `the name ${name} is taken`);
+    if (owner && !isSameClient(owner, seat))
+      return this.expects(seat, "is told", `the name ${name} is taken`);
     if (!owner) this.#owners.delete(keyOf(name));
     this.#owners.set(keyOf(name), seat);
-    seat.takesOver = owner;
     seat.ownName = name;
     this.state.saw("named");
     if (owner) {
@@ -345,6 +344,10 @@ export class Entrance {
     }
     this.expects(seat, "joins");
   }
+}
+
+function isSameClient({ certificate }: Seat, other: Seat): boolean {
+  return certificate?.fingerprint256 === (other.certificate?.fingerprint256 ?? "none");
 }
 
 /** Whether it sends something under its name, or may. */

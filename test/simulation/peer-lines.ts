@@ -4,7 +4,7 @@ import { OTHER_STARTS } from "./first-line.ts";
 import type { Model } from "./model.ts";
 import { chooseName } from "./naming.ts";
 import type { Random } from "./random.ts";
-import type { Talk, Weather } from "./rules.ts";
+import type { Choices } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 import { writeTelnet } from "./telnet.ts";
 
@@ -14,8 +14,7 @@ const LF = 0x0a;
 export interface Network {
   readonly model: Model;
   readonly random: Random;
-  readonly weather: Weather;
-  readonly talk: Talk;
+  readonly choices: Choices;
   readonly trace: ((event: string) => void) | undefined;
 }
 
@@ -26,11 +25,12 @@ export interface Network {
  * @returns gives so many bytes of a stream of lines, cut anywhere; none at its end, which few streams have
  */
 export function peerLines(
-  { random, weather, talk, model }: Network,
+  { random, choices, model }: Network,
   seat: Seat,
   isTelnet: boolean,
 ): (length: number) => Uint8Array {
-  const { rules, passPhrase } = model.state;
+  const { rules, weather, talk } = choices;
+  const { passPhrase } = model.state;
   const longest = rules.lineBytesMax - 1;
   const asSent = (line: Buffer) => (isTelnet ? writeTelnet(random, line) : line);
   const isOther = random.chance(weather.speaksAnother);
@@ -66,7 +66,8 @@ export function peerLines(
   function chooseOwnName(): string {
     const name = chooseName(random, weather.badName, rules.certified);
     if (rules.certified) {
-      seat.certificate = { name, fingerprint: `${name} ${Number(random.chance(200))}` };
+      const fingerprint256 = `${name} ${Number(random.chance(200))}`;
+      seat.certificate = { subject: { CN: name }, fingerprint256 };
     } else {
       const line = random.pick([name, `${name}\r`, `  ${name} `, `${name}: hello`, `${name}: `]);
       unsent = Buffer.concat([unsent, Buffer.from(`${line}\n`)]);

@@ -42,7 +42,7 @@ export abstract class Peer {
     this.reading = reading;
     this.model = network.model;
     this.random = network.random;
-    this.weather = network.weather;
+    this.weather = network.choices.weather;
     this.inFlightMax = inFlightMax;
     this.lines = peerLines(network, seat, isTelnet);
   }

@@ -65,14 +65,12 @@ export class Seat {
   /** What it has sent as a member, until its first line is known; undefined too of a WebSocket. */
   first: Buffer | undefined = Buffer.alloc(0);
   /** Its certificate, and what it is called. */
-  certificate: { readonly name: string; readonly fingerprint: string } | undefined;
+  certificate: { subject: { CN: string }; fingerprint256: string } | undefined;
   ownName: string | undefined;
   /** What notices call it: its name or a number. */
   shownName = "";
   /** What it is to receive at once before it sends its name. */
   greeting: Uint8Array | undefined;
-  /** The member whose name it takes over when it joins. */
-  takesOver: Seat | undefined;
   /** Why it was disconnected, and why it will be for what it has sent. */
   disconnected: Why | undefined;
   objection: Why | undefined;
@@ -85,8 +83,6 @@ export class Seat {
   /** How many lines it may send now by its rate, and when that was so. */
   allowance = 0;
   allowedAtMs = 0;
-  /** Whether a write to it has failed. */
-  isRefusingWrites = false;
   /** When it last sent a line, or joined. */
   stirredAtMs = 0;
   stirredNth = 0;

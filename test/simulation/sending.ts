@@ -161,7 +161,7 @@ export class Sending {
     const inTurn = rules.linesPerSecond === undefined ? may.slice(0, 1) : may;
     // Of members that leave in one turn, it is not known here whose notice comes first.
     if (inTurn.includes(this.presence.sender)) return;
-    if (!inTurn.every(fits) || this.#changesOfSpeaker() >= RUNS_MIN) return;
+    if (!inTurn.every(fits) || this.#changesOfSender() >= RUNS_MIN) return;
     throw new Violation(`${may[0]?.name} waits although ${freeBytes} bytes are free`);
   }
 
@@ -190,18 +190,11 @@ export class Sending {
     sender.demand(!isMore, what);
   }
 
-  /** Of lines that were forgotten, and are a newcomer's history now, the notes may still be there. */
-  #changesOfSpeaker(): number {
+  /** How often the sender changes in what somebody still has to take. */
+  #changesOfSender(): number {
     const { tail, sent } = this.state;
-    if ((sent[0]?.start ?? tail) > tail) return RUNS_MIN;
-    let changes = 0;
-    let sender: Seat | undefined;
-    for (const line of sent) {
-      if (line.start + line.bytes.length <= tail) continue;
-      if (line.sender !== sender) changes++;
-      sender = line.sender;
-    }
-    return changes;
+    const pending = sent.filter(({ start, bytes }) => start + bytes.length > tail);
+    return pending.filter(({ sender }, at) => sender !== pending[at - 1]?.sender).length;
   }
 
   /** Looks for what is no line, until the first line is whole. */

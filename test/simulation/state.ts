@@ -21,8 +21,8 @@ export class State {
   now = 0;
   /** Those who are connected, or gone with lines still to be sent. */
   seats: Seat[] = [];
-  /** All that was sent and is still pending to somebody. */
-  sent: Line[] = [];
+  /** All that was sent. */
+  readonly sent: Line[] = [];
   sentBytes = 0;
   /** The last of all that was sent: what a newcomer receives first. */
   readonly history: Line[] = [];
@@ -37,7 +37,6 @@ export class State {
   /** Members that send no more, all that they have sent being in the log, until extras are told. */
   readonly silent: { readonly seat: Seat; readonly reason: string }[] = [];
   passPhrase: string | undefined;
-  #tailBefore = 0;
   #stirred = 0;
 
   constructor(readonly rules: Rules) {
@@ -202,18 +201,8 @@ export class State {
     if (seat.message) this.#pushAside(seat, seat.message);
   }
 
-  /** Forgets lines that everybody has had since the flush before, as the server must have too. */
-  forgetSent(): void {
-    const over = this.sent.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
-    this.sent.splice(0, over < 0 ? this.sent.length : over);
-    this.#tailBefore = this.tail;
-  }
-
   /** Nobody is forgotten: what can be written will be in this turn. */
   check(seat: Seat, turnDue: boolean): void {
-    // With telnet, it may have been an answer that could not be written.
-    const isNoticed = !seat.isRefusingWrites || seat.known || this.rules.telnet;
-    seat.demand(isNoticed, "not known to be gone although a write has failed");
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
     const pending = seat.pending.length > 0 || seat.leaving !== undefined;
     seat.demand(!(ready && pending) || turnDue, "forgotten: nothing will be written");

@@ -80,7 +80,6 @@ export class Connection extends Peer implements AcceptedSocket {
       // Lost in a write of telnet's before it.
       const { greeting, state } = this.seat;
       if (greeting && state === "arrival") this.model.entrance.isNotGreeted(this.seat);
-      this.seat.isRefusingWrites = true;
       return -1;
     }
     if (this.random.chance(this.weather.lossInWrite)) return this.#loseInWrite(length);
@@ -116,10 +115,7 @@ export class Connection extends Peer implements AcceptedSocket {
   setKeepAlive(): void {}
 
   getPeerCertificate() {
-    const { certificate } = this.seat;
-    if (certificate === undefined) return undefined;
-    const { name, fingerprint } = certificate;
-    return { subject: { CN: name }, fingerprint256: fingerprint };
+    return this.seat.certificate;
   }
 
   /** TLS begins: the same connection from now on, as the socket that is returned beside the plain one. */
@@ -240,8 +236,7 @@ export class Connection extends Peer implements AcceptedSocket {
     const { seat, random } = this;
     const isArrival = seat.state === "arrival";
     this.#lose("lost inside a write", true);
-    seat.isRefusingWrites = random.chance(500);
-    const taken = seat.isRefusingWrites ? -1 : random.below(length + 1);
+    const taken = random.chance(500) ? -1 : random.below(length + 1);
     const isMissed = seat.known ? isArrival : seat.greeting !== undefined && taken < length;
     if (isMissed) this.model.entrance.isNotGreeted(seat);
     return taken;

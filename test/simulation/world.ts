@@ -16,24 +16,15 @@ import { Model } from "./model.ts";
 import { loadParts } from "./parts.ts";
 import type { Network } from "./peer-lines.ts";
 import { Random } from "./random.ts";
-import {
-  ADDRESSES,
-  type Choices,
-  choose,
-  choosePassPhrase,
-  type Event,
-  type Talk,
-  type Weather,
-} from "./rules.ts";
+import { ADDRESSES, type Choices, choose, choosePassPhrase, type Event } from "./rules.ts";
 import { Seat, Violation } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 import { show } from "./state.ts";
 import { Connection, type Handlers } from "./tcp.ts";
 import { WebConnection } from "./web.ts";
 
-/** How many events may follow once no more is sent, and how often time goes on, before the room is restless. */
-const EVENTS_TO_REST = 200_000;
-const ALARMS_TO_REST = 5_000;
+/** How many events may follow once no more is sent, before the room is restless. */
+const EVENTS_TO_REST = 20_000;
 
 /** How many of them leave those slow who are; then they read all that comes. */
 const SLOW_EVENTS = 100;
@@ -72,8 +63,7 @@ type OwnEvent = keyof World["events"];
 class World implements Network {
   readonly random: Random;
   readonly model: Model;
-  readonly weather: Weather;
-  readonly talk: Talk;
+  readonly choices: Choices;
   readonly trace: ((event: string) => void) | undefined;
   step = 0;
 
@@ -82,7 +72,6 @@ class World implements Network {
   readonly #webWay: Way;
   readonly #handlers: Handlers;
   readonly #secrets: Secrets;
-  readonly #choices: Choices;
   /** All but those of a connection. */
   readonly events = {
     connect: () => this.#connect(),
@@ -102,8 +91,6 @@ class World implements Network {
   readonly #seats = new Map<string, Seat>();
   /** What the server has asked for. */
   #turnDue = false;
-  /** How often time has gone on because nothing else could happen. */
-  #alarms = 0;
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #stopped: Promise<void> | undefined;
   #bot: BotRoom | undefined;
@@ -117,10 +104,8 @@ class World implements Network {
     this.random = random;
     this.trace = trace && ((event) => trace(`${this.step}\t${this.model.state.now} ms\t${event}`));
     const choices = choose(random);
-    const { rules, weather, talk, weights } = choices;
-    this.#choices = choices;
-    this.weather = weather;
-    this.talk = talk;
+    const { rules, weather, weights } = choices;
+    this.choices = choices;
     const kinds = Object.entries(weights) as [Event, number][]; // and no others
     this.#events = kinds.flatMap(([event, weight]) => Array<Event>(weight).fill(event));
     this.model = new Model(rules);
@@ -151,7 +136,7 @@ class World implements Network {
 
   run(): void {
     const { random } = this;
-    for (this.step = 1; this.step <= this.#choices.steps && !this.model.stopped; this.step++) {
+    for (this.step = 1; this.step <= this.choices.steps && !this.model.stopped; this.step++) {
       for (let tries = 0; tries < 20; tries++) if (this.#try(random.pick(this.#events))) break;
       this.#check();
     }
@@ -234,7 +219,7 @@ class World implements Network {
   #botSend(): boolean {
     const { random, model } = this;
     if (this.#bot === undefined) return false;
-    const { lineBytesMax } = this.#choices.rules;
+    const { lineBytesMax } = this.choices.rules;
     const length = Math.min(random.below(20), lineBytesMax - 1);
     const line = Buffer.alloc(length, random.pick(["b", "o"]));
     this.trace?.(`the bot sends ${show(line)}`);
@@ -276,17 +261,17 @@ class World implements Network {
 
   #connect(): boolean {
     const { random, model } = this;
-    const { peersMax, readings, rules } = this.#choices;
+    const { peersMax, readings, rules } = this.choices;
     if (this.#connected >= peersMax || model.stopped) return false;
     // A few may still be on their way when the server stops.
     const { stopAtMs = Number.POSITIVE_INFINITY, now } = model.state;
     if (model.state.stopping && (now >= stopAtMs || !random.chance(300))) return false;
-    const isWeb = !rules.unix && !rules.handshake && random.chance(this.weather.web);
+    const isWeb = !rules.unix && !rules.handshake && random.chance(this.choices.weather.web);
     const seat = this.#newSeat(isWeb);
     this.#seats.set(seat.name, seat);
     this.trace?.(`${seat.name} connects`);
     if (isWeb) model.state.saw("web sockets");
-    const inFlightMax = random.between(1, this.#choices.inFlightMax);
+    const inFlightMax = random.between(1, this.choices.inFlightMax);
     let address = rules.unix ? undefined : seat.address;
     // IPv4 addresses may come as IPv6.
     if (address?.includes(".") && !random.chance(700)) address = `::ffff:${address}`;
@@ -304,9 +289,9 @@ class World implements Network {
 
   /** Where the next peer comes from, and what reports will call it. */
   #newSeat(isWeb: boolean): Seat {
-    const { random, weather } = this;
-    const { unix } = this.#choices.rules;
-    const hasNone = !unix && !isWeb && random.chance(weather.noAddress);
+    const { random, choices } = this;
+    const { unix } = choices.rules;
+    const hasNone = !unix && !isWeb && random.chance(choices.weather.noAddress);
     const address = unix ? "" : hasNone ? undefined : random.pick(ADDRESSES).replace("::ffff:", "");
     const host = unix ? "unix" : address?.includes(":") ? `[${address}]` : address;
     return new Seat(`${isWeb ? "web:" : ""}${host}:${++this.#connected}`, address);
@@ -316,7 +301,7 @@ class World implements Network {
   #renew(): boolean {
     const { state } = this.model;
     if (state.passPhrase === undefined) return false;
-    state.passPhrase = choosePassPhrase(this.random, this.#choices.rules.telnet);
+    state.passPhrase = choosePassPhrase(this.random, this.choices.rules.telnet);
     state.saw("new pass phrases");
     this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
     this.#setPassPhrase();
@@ -331,7 +316,7 @@ class World implements Network {
   #change(): boolean {
     if (this.#connections.length === 0) return false;
     const connection = this.random.pick(this.#connections);
-    connection.reading = this.random.pick(this.#choices.readings);
+    connection.reading = this.random.pick(this.choices.readings);
     this.trace?.(`${connection.seat.name} reads ${connection.reading} from now on`);
     return true;
   }
@@ -398,8 +383,7 @@ class World implements Network {
   #rest(): void {
     this.trace?.("from now on nobody sends");
     for (const connection of this.#connections) if (!connection.isSlow) connection.readOn();
-    this.#alarms = 0;
-    for (let events = 0; events < EVENTS_TO_REST && this.#alarms < ALARMS_TO_REST; events++) {
+    for (let events = 0; events < EVENTS_TO_REST; events++) {
       if (this.model.stopped) return;
       this.step++;
       const isOver = !this.#settle();
@@ -426,7 +410,6 @@ class World implements Network {
     if (this.#turnDue) return this.#flush();
     if (moved) return true;
     if (this.#alarmAtMs === Number.POSITIVE_INFINITY) return false;
-    this.#alarms++;
     this.#goOn(this.#alarmAtMs - this.model.state.now);
     return this.#flush();
   }
