@@ -14,7 +14,7 @@ export interface Place {
   readonly reading: Reading;
 }
 
-/** What a connection over TCP and one by WebSocket have in common; its events return whether they could be. */
+/** What a connection over TCP and one by WebSocket have in common; an event that cannot be returns false. */
 export abstract class Peer {
   reading: Reading;
   /** Whether the connection is closed, and whether the server does not read it for now. */
@@ -70,7 +70,7 @@ export abstract class Peer {
   }
 
   /** The peer reads. */
-  read(): boolean {
+  read(): false | void {
     if (this.inFlight === 0 || this.reading === "not at all") return false;
     if (this.reading === "in bursts" && !this.random.chance(300)) return false;
     let count = this.inFlight;
@@ -79,12 +79,11 @@ export abstract class Peer {
       count = Math.min(count, this.random.between(1, this.weather.slowBytesMax));
     this.inFlight -= count;
     this.log(`reads ${count}`);
-    return true;
   }
 
   /** Time goes on, and slow peers read; their sockets drain rarely. */
   readsMeanwhile(): void {
-    if (this.isSlow && this.read() && this.random.chance(100)) this.drain();
+    if (this.isSlow && this.read() !== false && this.random.chance(100)) this.drain();
   }
 
   /** From now on it reads all that comes, unless it reads nothing. */
@@ -93,38 +92,34 @@ export abstract class Peer {
   }
 
   /** The peer half-closes. */
-  finish(): boolean {
+  finish(): false | void {
     if (this.closed || this.finSent) return false;
     this.finSent = true;
     this.log("half-closes");
-    return true;
   }
 
   /** A handler of the socket throws. */
-  fail(): boolean {
+  fail(): false | void {
     if (this.closed) return false;
     this.log("its handler fails");
     this.model.fails(this.seat);
     this.failed();
-    return true;
   }
 
   /** The socket tells that it takes bytes again; a promise, but not one on time. */
-  drain(): boolean {
+  drain(): false | void {
     if (this.closed || !this.drainDue || !this.isWritable()) return false;
     this.drainDue = false;
     this.log("drains");
     this.seat.blocked = false;
     this.drained();
-    return true;
   }
 
   /** A drain that nobody was promised. */
-  drainForNothing(): boolean {
+  drainForNothing(): false | void {
     if (this.closed || this.drainDue) return false;
     this.log("drains for nothing");
     this.drained();
-    return true;
   }
 
   /** How many of so many bytes go on their way; fewer than could, by chance, if that may be. */

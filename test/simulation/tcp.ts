@@ -83,8 +83,7 @@ export class Connection extends Peer implements AcceptedSocket {
       return -1;
     }
     if (this.random.chance(this.weather.lossInWrite)) return this.#loseInWrite(length);
-    const isAnswer = this.#isTelnet && (this.#answerBytes % 3 > 0 || part[0] === IAC);
-    const taken = isAnswer ? this.#takeAnswer(length) : this.#take(part);
+    const taken = this.#take(part);
     this.drainDue = taken < length;
     return taken;
   }
@@ -126,21 +125,20 @@ export class Connection extends Peer implements AcceptedSocket {
     return [this.#plain, this];
   }
 
-  // What may happen to it. Each returns whether it could.
+  // What may happen to it.
 
   /** The handshake is over. */
-  shakeHands(): boolean {
+  shakeHands(): false | void {
     if (!this.#tls || !this.#isShakingHands || this.closed) return false;
     this.#isShakingHands = false;
     const success = this.random.chance(this.weather.goodHandshake);
     this.log(success ? "has shaken hands" : "fails to shake hands");
     this.model.entrance.shakesHands(this.seat, success ? undefined : "plain text");
     this.#tls.handshake(this, success, success ? null : new Error("WRONG_VERSION_NUMBER"));
-    return true;
   }
 
   /** Bytes arrive at the server. */
-  send(): boolean {
+  send(): false | void {
     if (!this.#isRead || this.finSent || this.#isShakingHands) return false;
     const chunk = this.lines(this.random.between(1, this.model.state.rules.readBytesMax));
     if (chunk.length === 0) return this.finish();
@@ -148,11 +146,10 @@ export class Connection extends Peer implements AcceptedSocket {
     const lines = this.#isTelnet ? this.#nextLines(chunk) : chunk;
     if (lines.length > 0) this.model.receives(this.seat, lines);
     (this.#tls ?? this.#handlers).data(this, chunk);
-    return true;
   }
 
   /** The peer's FIN arrives at the server. */
-  deliverFin(): boolean {
+  deliverFin(): false | void {
     if (!this.#isRead || !this.finSent || this.#finSeen) return false;
     this.#finSeen = true;
     // After the server's own EOF, the peer's may come as a close alone.
@@ -164,29 +161,27 @@ export class Connection extends Peer implements AcceptedSocket {
       (this.#tls ?? this.#handlers).end(this);
     }
     if (this.#shut && !this.closed) this.#lose("closed on both sides", true);
-    return true;
   }
 
   /** The connection breaks. */
-  break(): boolean {
+  break(): false | void {
     if (this.closed) return false;
     this.#lose("resets");
     return this.close();
   }
 
   /** A `close` that is due arrives. */
-  close(): boolean {
+  close(): false | void {
     if (!this.closeDue) return false;
     this.closeDue = false;
     this.log("its close arrives");
     this.model.closes(this.seat);
     this.#handlers.close(this);
     if (this.#plain) this.#handlers.close(this.#plain);
-    return true;
   }
 
   /** The peer answers the server's EOF with its own. */
-  answer(): boolean {
+  answer(): false | void {
     return this.#shut && this.#polite && this.inFlight === 0 && this.finish();
   }
 
@@ -243,21 +238,18 @@ export class Connection extends Peer implements AcceptedSocket {
   }
 
   #take(part: Uint8Array): number {
+    const { seat, random } = this;
     const { length } = part;
-    const isGreeting = this.seat.greeting && !this.random.chance(this.weather.shortGreeting);
-    const taken = isGreeting ? this.passOnAll(length) : this.passOn(length, true);
+    const isAnswer = this.#isTelnet && (this.#answerBytes % 3 > 0 || part[0] === IAC);
+    // One that is not asked for its name yet takes all of an answer.
+    const takesAll = isAnswer
+      ? seat.state === "arrival"
+      : seat.greeting && !random.chance(this.weather.shortGreeting);
+    const taken = takesAll ? this.passOnAll(length) : this.passOn(length, true);
     if (this.network.trace) this.log(`is written ${show(part)}, takes ${taken} of ${length}`);
-    this.model.took(this.seat, part, taken);
-    return taken;
-  }
-
-  /** One that is not asked for its name yet takes all of it. */
-  #takeAnswer(length: number): number {
-    const isArrival = this.seat.state === "arrival";
-    const taken = isArrival ? this.passOnAll(length) : this.passOn(length, true);
-    this.log(`is answered, takes ${taken} of ${length}`);
-    this.#answerBytes += taken;
-    this.model.state.tookOther(this.seat, taken < length);
+    if (isAnswer) this.#answerBytes += taken;
+    if (isAnswer) this.model.state.tookOther(seat, taken < length);
+    else this.model.took(seat, part, taken);
     return taken;
   }
 

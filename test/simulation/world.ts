@@ -5,7 +5,7 @@
 
 import type { Way } from "../../lib/doors/door.ts";
 import type { BotEvents, BotRoom } from "../../lib/extras/bot.ts";
-import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
+import type { Context, Part } from "../../lib/extras/part.ts";
 import type { Extra } from "../../lib/room/extra.ts";
 import type { Author } from "../../lib/room/order.ts";
 import { Room } from "../../lib/room/room.ts";
@@ -71,7 +71,6 @@ class World implements Network {
   readonly #server: Connections;
   readonly #webWay: Way;
   readonly #handlers: Handlers;
-  readonly #secrets: Secrets;
   /** All but those of a connection. */
   readonly events = {
     connect: () => this.#connect(),
@@ -109,11 +108,15 @@ class World implements Network {
     const kinds = Object.entries(weights) as [Event, number][]; // and no others
     this.#events = kinds.flatMap(([event, weight]) => Array<Event>(weight).fill(event));
     this.model = new Model(rules);
-    this.#secrets = rules.handshake ? { tls: CERTIFICATE } : {};
-    this.#setPassPhrase();
+    const { state } = this.model;
     const parts: Part[] = [];
     const context: Context & { readonly parts: Part[] } = {
-      secrets: this.#secrets,
+      secrets: {
+        ...(rules.handshake && { tls: CERTIFICATE }),
+        get passPhrase() {
+          return Buffer.from(state.passPhrase ?? "", "latin1");
+        },
+      },
       parts,
       handlers: () => this.#handlers as unknown as Bun.SocketHandler<Life>,
       onWarning() {},
@@ -137,7 +140,8 @@ class World implements Network {
   run(): void {
     const { random } = this;
     for (this.step = 1; this.step <= this.choices.steps && !this.model.stopped; this.step++) {
-      for (let tries = 0; tries < 20; tries++) if (this.#try(random.pick(this.#events))) break;
+      for (let tries = 0; tries < 20; tries++)
+        if (this.#try(random.pick(this.#events)) !== false) break;
       this.#check();
     }
     this.#rest();
@@ -216,7 +220,7 @@ class World implements Network {
   }
 
   /** The bot sends a line. */
-  #botSend(): boolean {
+  #botSend(): false | void {
     const { random, model } = this;
     if (this.#bot === undefined) return false;
     const { lineBytesMax } = this.choices.rules;
@@ -227,11 +231,10 @@ class World implements Network {
     const isSent = this.#bot.send(line);
     if (!model.state.stopping) this.#promises.push(isSent);
     else if (Bun.peek(isSent) !== false) throw new Violation("promises to send a line too late");
-    return true;
   }
 
   /** The program around the room disconnects a member, or one that leaves already. */
-  #disconnect(): boolean {
+  #disconnect(): false | void {
     const { random, model } = this;
     const { members } = this.#room;
     if (members.size === 0) return false;
@@ -240,7 +243,6 @@ class World implements Network {
     this.trace?.(`${member.label} is disconnected: ${reason}`);
     model.sending.disconnects(this.#seatOf(member.label), reason);
     member.disconnect(reason);
-    return true;
   }
 
   /** By how it is reported: its address, with its own name before it if it has one. */
@@ -251,15 +253,15 @@ class World implements Network {
     return seat;
   }
 
-  /** One event, if it is possible now. */
-  #try(event: Event): boolean {
+  /** One event; false if it is not possible now. */
+  #try(event: Event): false | void {
     const own = this.events[event as OwnEvent];
     if (own) return own();
     if (this.#connections.length === 0) return false;
     return this.random.pick(this.#connections)[event as Exclude<Event, OwnEvent>]();
   }
 
-  #connect(): boolean {
+  #connect(): false | void {
     const { random, model } = this;
     const { peersMax, readings, rules } = this.choices;
     if (this.#connected >= peersMax || model.stopped) return false;
@@ -284,7 +286,6 @@ class World implements Network {
     model.entrance.accepts(seat);
     connection.open();
     model.entrance.accepted(seat);
-    return true;
   }
 
   /** Where the next peer comes from, and what reports will call it. */
@@ -298,31 +299,23 @@ class World implements Network {
   }
 
   /** Newcomers have to send another pass phrase from now on. */
-  #renew(): boolean {
+  #renew(): false | void {
     const { state } = this.model;
     if (state.passPhrase === undefined) return false;
     state.passPhrase = choosePassPhrase(this.random, this.choices.rules.telnet);
     state.saw("new pass phrases");
     this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
-    this.#setPassPhrase();
-    return true;
   }
 
-  #setPassPhrase(): void {
-    const { passPhrase } = this.model.state;
-    if (passPhrase !== undefined) this.#secrets.passPhrase = Buffer.from(passPhrase, "latin1");
-  }
-
-  #change(): boolean {
+  #change(): false | void {
     if (this.#connections.length === 0) return false;
     const connection = this.random.pick(this.#connections);
     connection.reading = this.random.pick(this.choices.readings);
     this.trace?.(`${connection.seat.name} reads ${connection.reading} from now on`);
-    return true;
   }
 
   /** Time goes on: to the alarm, or less; within a turn, only a little. */
-  #pass(): boolean {
+  #pass(): false | void {
     const { random, model } = this;
     const alarmInMs = this.#alarmAtMs - model.state.now;
     if (this.#turnDue) {
@@ -336,7 +329,6 @@ class World implements Network {
       this.#goOn(alarmInMs + (random.chance(200) ? random.between(1, 40) : 0)); // alarms may be late
       this.#flush();
     }
-    return true;
   }
 
   #goOn(delayMs: number): void {
@@ -346,7 +338,7 @@ class World implements Network {
   }
 
   /** Any flush answers all that was asked for, as in `listen`. */
-  #flush(): true {
+  #flush(): void {
     this.trace?.("the server flushes");
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
@@ -360,15 +352,13 @@ class World implements Network {
     this.model.isFlushing = false;
     if (this.#thrownByBot) throw this.#thrownByBot;
     this.model.checkFlush(this.#turnDue);
-    return true;
   }
 
-  #stop(graceMs: number): boolean {
+  #stop(graceMs: number): false | void {
     this.trace?.(`the server is told to stop within ${graceMs} ms`);
     if (!this.#stopped) this.model.stop(graceMs);
     const stopped = this.#server.stop(graceMs);
     if (stopped !== (this.#stopped ??= stopped)) throw new Violation("stops twice");
-    return true;
   }
 
   #check(): void {
@@ -386,7 +376,7 @@ class World implements Network {
     for (let events = 0; events < EVENTS_TO_REST; events++) {
       if (this.model.stopped) return;
       this.step++;
-      const isOver = !this.#settle();
+      const isOver = this.#settle() === false;
       const slow = this.#connections.filter((connection) => connection.isSlow);
       if (isOver || events >= SLOW_EVENTS) for (const connection of slow) connection.readOn();
       if (isOver && slow.length === 0) {
@@ -399,18 +389,17 @@ class World implements Network {
   }
 
   /** Whatever can still happen, does; time goes on when nothing else can. */
-  #settle(): boolean {
+  #settle(): false | void {
     let moved = false;
     for (const connection of this.#connections) {
-      for (const event of ["read", "drain"] as const)
-        if (!connection.isSlow) moved = connection[event]() || moved;
-      for (const event of ["close", "answer", "deliverFin"] as const)
-        moved = connection[event]() || moved;
+      const reads = connection.isSlow ? [] : (["read", "drain"] as const);
+      for (const event of [...reads, "close", "answer", "deliverFin"] as const)
+        if (connection[event]() !== false) moved = true;
     }
     if (this.#turnDue) return this.#flush();
-    if (moved) return true;
+    if (moved) return;
     if (this.#alarmAtMs === Number.POSITIVE_INFINITY) return false;
     this.#goOn(this.#alarmAtMs - this.model.state.now);
-    return this.#flush();
+    this.#flush();
   }
 }
