@@ -91,14 +91,13 @@ export class Model {
 
   /** The room has put a run into its log: that is the one order. */
   sent(sender: Seat | undefined, run: Uint8Array): void {
+    const { presence } = this;
     if (sender) this.entrance.isTakenOver(sender);
-    if (sender || !this.presence.isNotice(run)) return this.sending.sent(sender, run);
+    if (sender || !presence.isNotice(run)) return this.sending.sent(sender, run);
     // Members that leave because the room stops do so before notices that do not wait.
-    if (this.isFlushing && !this.state.waiting.includes(this.presence.sender))
-      this.deadlines.leaveStopping();
-    this.presence.wait();
-    this.sending.takeTurn(this.presence.sender, run.length, run.length);
-    this.presence.sent(run);
+    if (this.isFlushing && !presence.isWaiting) this.deadlines.leaveStopping();
+    presence.wait();
+    this.sending.sent(presence.sender, run);
   }
 
   joined(seat: Seat): void {
@@ -114,19 +113,13 @@ export class Model {
     else this.state.took(seat, bytes, count);
   }
 
-  pauses(seat: Seat): void {
+  /** The server reads from its socket no more, or again. */
+  pauses(seat: Seat, isPaused: boolean): void {
     seat.isUsed();
     if (seat.lost) return;
-    seat.demand(!seat.paused, "paused twice");
-    seat.paused = true;
-    this.state.saw("holds");
-  }
-
-  resumes(seat: Seat): void {
-    seat.isUsed();
-    if (seat.lost) return;
-    seat.demand(seat.paused, "resumed for nothing");
-    seat.paused = false;
+    seat.demand(seat.paused !== isPaused, isPaused ? "paused twice" : "resumed for nothing");
+    seat.paused = isPaused;
+    if (isPaused) this.state.saw("holds");
   }
 
   /** The room tells that a member has left. */

@@ -55,13 +55,13 @@ export abstract class Peer {
 
   pause(): void {
     this.log("is paused");
-    this.model.pauses(this.seat);
+    this.model.pauses(this.seat, true);
     this.isPaused = true;
   }
 
   resume(): void {
     this.log("is resumed");
-    this.model.resumes(this.seat);
+    this.model.pauses(this.seat, false);
     this.isPaused = false;
   }
 

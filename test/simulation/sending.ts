@@ -84,19 +84,22 @@ export class Sending {
     if (this.#told.length > 0 && !turnDue) throw new Violation(`the bot is not told ${this.#told}`);
   }
 
-  /** A member has sent a run, or the bot around the room. */
-  sent(sender = this.#nextBot(), run: Uint8Array): void {
-    const { state } = this;
-    this.takeTurn(sender, run.length, run.indexOf(LF) + 1);
+  /** A member has sent a run, the server notices, or the bot around the room a line. */
+  sent(sender = this.#nextBot, run: Uint8Array): void {
+    const { state, presence } = this;
+    if (!sender) throw new Violation("somebody sends what nobody has sent");
+    const isNotice = sender === presence.sender;
+    this.#takeTurn(sender, run.length, run.indexOf(LF) + 1);
     state.stirs(sender);
     for (let rest = run; rest.length > 0;) {
       const bytes = sender.unsent.shift();
       if (!bytes || Buffer.compare(rest.subarray(0, bytes.length), bytes) !== 0)
         throw sender.violation(`sent ${show(rest)} instead of ${show(bytes)}`);
       rest = rest.subarray(bytes.length);
-      state.append(sender, bytes);
+      if (isNotice) presence.sent();
+      state.append(sender, bytes, isNotice);
       if (sender.state !== "new" && state.rules.bot) this.tells(inBot(sender, bytes));
-      state.saw("lines");
+      state.saw(isNotice ? "notices" : "lines");
       sender.demand(this.allowance(sender) > 1 - ROUNDING, "sends faster than it may");
       sender.allowance--;
     }
@@ -106,10 +109,8 @@ export class Sending {
       state.silent.push({ seat: sender, reason: sender.leftFor });
   }
 
-  #nextBot(): Seat {
-    const sender = this.state.waiting.find(({ name }) => name === "the bot");
-    if (sender) return sender;
-    throw new Violation("somebody sends what nobody has sent");
+  get #nextBot(): Seat | undefined {
+    return this.state.waiting.find(({ name }) => name === "the bot");
   }
 
   /** A newcomer was announced; what it has sent together with its pass phrase or name waits from now on. */
@@ -166,7 +167,7 @@ export class Sending {
   }
 
   /** Those who wait send in turn, a share at a time; without rates it is clear who waits for what. */
-  takeTurn(sender: Seat, bytes: number, firstLineBytes: number): void {
+  #takeTurn(sender: Seat, bytes: number, firstLineBytes: number): void {
     const { rules, waiting } = this.state;
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
