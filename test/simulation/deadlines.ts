@@ -49,16 +49,10 @@ export class Deadlines {
 
   /** Why a member may leave, besides by its own doing. */
   isReason(seat: Seat, reason: string): boolean {
-    switch (reason) {
-      case "reset":
-        return seat.lost || seat.failed;
-      case "too slow":
-        return this.#isTooSlow(seat);
-      case "server stopping":
-        return this.state.stopping && (seat.leaving ?? reason) === reason;
-      default:
-        return seat.leaving === reason || (reason === seat.endedBy && seat.ended && seat.lost);
-    }
+    if (reason === "reset") return seat.lost || seat.failed;
+    if (reason === "too slow") return this.#isTooSlow(seat);
+    if (reason === "server stopping" && seat.leaving === undefined) return this.state.stopping;
+    return seat.leaving === reason || (reason === seat.endedBy && seat.ended && seat.lost);
   }
 
   /** A member that has sent nothing for too long leaves in a flush now. */

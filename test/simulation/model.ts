@@ -134,8 +134,8 @@ export class Model {
     state.sawReason(reason);
     state.depart(seat);
     if (seat.leaving !== undefined) return;
-    if (seat.unsent.length === 0) state.silent.push({ seat, reason });
-    else seat.leftFor = reason;
+    seat.leftFor = reason;
+    if (seat.unsent.length === 0) seat.silentFor = reason;
   }
 
   /** The extras of the room are told that all that a member has sent is in the log. */
@@ -143,11 +143,11 @@ export class Model {
     this.entrance.isTakenOver(seat);
     if (reason === "server stopping") this.deadlines.leaveStopping();
     if (reason === "idle") this.deadlines.leaveDue();
-    const at = this.state.silent.findIndex((one) => one.seat === seat);
-    const [silent] = at < 0 ? [] : this.state.silent.splice(at, 1);
+    const { silentFor, lost } = seat;
     // One that is to leave may turn out to be gone in that moment.
-    const isRight = silent?.reason === reason || (silent && reason === "reset" && seat.lost);
-    seat.demand(Boolean(isRight), `silent for ${reason}, not ${silent?.reason}`);
+    const isRight = silentFor === reason || (silentFor && reason === "reset" && lost);
+    seat.demand(Boolean(isRight), `silent for ${reason}, not ${silentFor}`);
+    seat.silentFor = seat.leftFor = undefined;
     this.presence.left(seat);
     this.sending.tells(`${seat.ownName ?? seat.name} left: ${reason}`);
   }
@@ -166,11 +166,12 @@ export class Model {
     const { rules } = state;
     state.steps++;
     state.saw("steps");
+    for (const seat of state.seats)
+      seat.demand(seat.silentFor === undefined, "not told to have left");
     state.seats = state.seats.filter((seat) => !seat.known || seat.unsent.length > 0);
     this.sending.checkTold(turnDue);
     for (const seat of this.entrance.waiting)
       seat.demand(turnDue, "waits, and nobody is to decide about it");
-    for (const { seat } of state.silent) seat.demand(false, "not told to have left");
     expectCount("connections open", open, state.open);
     const isMember = (seat: Seat) => seat.state === "member";
     expectCount("members and those that leave", room.members.size, state.count(isMember));

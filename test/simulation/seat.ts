@@ -48,8 +48,9 @@ export class Seat {
   begun = Buffer.alloc(0);
   /** What it has sent before it was asked for anything. */
   early = Buffer.alloc(0);
-  /** In which step it was decided whether there is something free for it. */
+  /** In which step it was decided whether there is something free for it, and in which it joined. */
   decidedStep = -1;
+  joinedStep = -1;
   /** Its place among those that had no seat on their way in. */
   seatlessNth: number | undefined;
   outcome: Outcome | undefined;
@@ -61,7 +62,7 @@ export class Seat {
   /** Its line so far, without an end. */
   unfinished = Buffer.alloc(0);
   /** Its whole lines that have no place yet, as they will be relayed. */
-  unsent: Uint8Array[] = [];
+  unsent: Buffer[] = [];
   /** What it has sent as a member, until its first line is known; undefined too of a WebSocket. */
   first: Buffer | undefined = Buffer.alloc(0);
   /** Its certificate, and what it is called. */
@@ -74,8 +75,9 @@ export class Seat {
   /** Why it was disconnected, and why it will be for what it has sent. */
   disconnected: Why | undefined;
   objection: Why | undefined;
-  /** Why it has left, to be told when all it has sent is sent. */
+  /** Why it has left; and why it sends no more, all that it has sent being in the log, until extras are told. */
   leftFor: string | undefined;
+  silentFor: string | undefined;
   /** Whether its end of input was delivered. */
   ended = false;
   endedBy: "end of input" | "cut off" = "end of input";
@@ -83,11 +85,11 @@ export class Seat {
   /** How many lines it may send now by its rate, and when that was so. */
   allowance = 0;
   allowedAtMs = 0;
+  /** Whether a write to it has failed. */
+  isRefusingWrites = false;
   /** When it last sent a line, or joined. */
   stirredAtMs = 0;
   stirredNth = 0;
-  /** In which step it has joined. */
-  joinedStep = -1;
 
   // Receiving.
 
@@ -178,10 +180,6 @@ export class Seat {
 
   /** @throws {Violation} if the condition does not hold */
   demand(condition: boolean, what: string): void {
-    if (!condition) throw this.violation(what);
-  }
-
-  violation(what: string): Violation {
-    return new Violation(`${this.name}: ${what}`);
+    if (!condition) throw new Violation(`${this.name}: ${what}`);
   }
 }

@@ -11,6 +11,7 @@ import { show, type State } from "./state.ts";
 
 const LF = 0x0a;
 const LINE_END = Uint8Array.of(LF);
+const NOTHING = Buffer.alloc(0);
 /** The most a sender sends in one turn, unless the log is small, or its first line is longer. */
 const SHARE_BYTES = 64 << 10;
 /** How many changes of sender the log can note, at the least, without one that may lie before history. */
@@ -89,12 +90,12 @@ export class Sending {
     const { state, presence } = this;
     if (!sender) throw new Violation("somebody sends what nobody has sent");
     const isNotice = sender === presence.sender;
-    this.#takeTurn(sender, run.length, run.indexOf(LF) + 1);
+    this.#takeTurn(sender, run);
     state.stirs(sender);
     for (let rest = run; rest.length > 0;) {
-      const bytes = sender.unsent.shift();
-      if (!bytes || Buffer.compare(rest.subarray(0, bytes.length), bytes) !== 0)
-        throw sender.violation(`sent ${show(rest)} instead of ${show(bytes)}`);
+      const bytes = sender.unsent.shift() ?? NOTHING;
+      const isNext = bytes.equals(rest.subarray(0, bytes.length)) && bytes.length > 0;
+      sender.demand(isNext, `sent ${show(rest)} instead of ${show(bytes)}`);
       rest = rest.subarray(bytes.length);
       if (isNotice) presence.sent();
       state.append(sender, bytes, isNotice);
@@ -105,8 +106,7 @@ export class Sending {
     }
     if (sender.unsent.length === 0) state.waiting.splice(state.waiting.indexOf(sender), 1);
     this.settle(sender);
-    if (sender.unsent.length === 0 && sender.leftFor !== undefined)
-      state.silent.push({ seat: sender, reason: sender.leftFor });
+    if (sender.unsent.length === 0) sender.silentFor ??= sender.leftFor;
   }
 
   get #nextBot(): Seat | undefined {
@@ -167,7 +167,7 @@ export class Sending {
   }
 
   /** Those who wait send in turn, a share at a time; without rates it is clear who waits for what. */
-  #takeTurn(sender: Seat, bytes: number, firstLineBytes: number): void {
+  #takeTurn(sender: Seat, run: Uint8Array): void {
     const { rules, waiting } = this.state;
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
@@ -176,19 +176,18 @@ export class Sending {
     if (!waiting.some(waits)) {
       this.#turn = undefined;
     } else if (sender !== this.#turn) {
-      const isNext = sender === next;
-      sender.demand(isNext, `sends although it is the turn of ${next?.name}`);
+      sender.demand(sender === next, `sends although it is the turn of ${next?.name}`);
       this.#turn = sender;
       this.#turnBytes = 0;
       waiting.push(...waiting.splice(0, 1));
     }
     const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
+    const isLong = run.indexOf(LF) + 1 > part;
     if (this.#turnBytes === 0)
-      this.#turnBytesMax = firstLineBytes > part ? rules.lineBytesMax + rules.addedBytesMax : part;
-    this.#turnBytes += bytes;
+      this.#turnBytesMax = isLong ? rules.lineBytesMax + rules.addedBytesMax : part;
+    this.#turnBytes += run.length;
     const isMore = this.#turn === sender && this.#turnBytes > this.#turnBytesMax;
-    const what = `sends ${this.#turnBytes} bytes while ${next?.name} waits`;
-    sender.demand(!isMore, what);
+    sender.demand(!isMore, `sends ${this.#turnBytes} bytes while ${next?.name} waits`);
   }
 
   /** How often the sender changes in what somebody still has to take. */
@@ -224,7 +223,7 @@ export class Sending {
 
   #finishLine(seat: Seat): void {
     const { unfinished } = seat;
-    seat.unfinished = Buffer.alloc(0);
+    seat.unfinished = NOTHING;
     const sent = Buffer.from(asRelayed(seat.ownName, unfinished));
     const isShown = countedBytes(seat.ownName, sent) > countedBytes(seat.ownName, unfinished);
     if (isShown) this.state.saw("shown lines");

@@ -34,8 +34,6 @@ export class State {
   isOverdue = false;
   /** The connection that is just being accepted. */
   arriving: Seat | undefined;
-  /** Members that send no more, all that they have sent being in the log, until extras are told. */
-  readonly silent: { readonly seat: Seat; readonly reason: string }[] = [];
   passPhrase: string | undefined;
   #stirred = 0;
 
@@ -171,7 +169,7 @@ export class State {
   /** A member receives no more than it is to get now. */
   leave(seat: Seat, reason: string, message?: string): void {
     seat.leaving = reason;
-    this.silent.push({ seat, reason });
+    seat.silentFor = reason;
     seat.end = this.sentBytes;
     this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
     if (message !== undefined) seat.expectMessage(message);
@@ -203,6 +201,9 @@ export class State {
 
   /** Nobody is forgotten: what can be written will be in this turn. */
   check(seat: Seat, turnDue: boolean): void {
+    // With telnet, it may have been an answer that could not be written.
+    const isNoticed = !seat.isRefusingWrites || seat.known || this.rules.telnet;
+    seat.demand(isNoticed, "not known to be gone although a write has failed");
     const ready = seat.state === "member" && !seat.lost && !seat.blocked;
     const pending = seat.pending.length > 0 || seat.leaving !== undefined;
     seat.demand(!(ready && pending) || turnDue, "forgotten: nothing will be written");

@@ -56,7 +56,7 @@ export class Connection extends Peer implements AcceptedSocket {
   #answerBytes = 0;
 
   constructor(network: Network, handlers: Handlers, seat: Seat, place: Place) {
-    const { handshake, telnet } = network.model.state.rules;
+    const { handshake, telnet } = network.choices.rules;
     super(network, seat, place, telnet);
     this.#handlers = handlers;
     this.#polite = this.random.chance(this.weather.politePeer);
@@ -80,6 +80,7 @@ export class Connection extends Peer implements AcceptedSocket {
       // Lost in a write of telnet's before it.
       const { greeting, state } = this.seat;
       if (greeting && state === "arrival") this.model.entrance.isNotGreeted(this.seat);
+      this.seat.isRefusingWrites = true;
       return -1;
     }
     if (this.random.chance(this.weather.lossInWrite)) return this.#loseInWrite(length);
@@ -231,7 +232,8 @@ export class Connection extends Peer implements AcceptedSocket {
     const { seat, random } = this;
     const isArrival = seat.state === "arrival";
     this.#lose("lost inside a write", true);
-    const taken = random.chance(500) ? -1 : random.below(length + 1);
+    seat.isRefusingWrites = random.chance(500);
+    const taken = seat.isRefusingWrites ? -1 : random.below(length + 1);
     const isMissed = seat.known ? isArrival : seat.greeting !== undefined && taken < length;
     if (isMissed) this.model.entrance.isNotGreeted(seat);
     return taken;
