@@ -32,19 +32,22 @@ export class Deadlines {
     state.held = { atMost: atMost + delayMs, atLeast: atLeast + (isSure ? delayMs : 0) };
   }
 
-  /** The server resets a connection. */
-  resets(seat: Seat): void {
-    const hasAll = seat.shut && !seat.lost && !seat.dropped && !seat.isClosing;
-    seat.demand(!hasAll, "reset although it has taken everything");
-    this.#ends(seat);
-  }
-
-  /** The server closes a connection that has had its EOF and does not go. */
-  closes(seat: Seat): void {
-    const lacksEof = seat.state !== "gone" && !seat.shut && !seat.lost;
-    seat.demand(!lacksEof, "closed before its EOF");
-    this.#ends(seat);
-    seat.isClosing = true;
+  /** The server resets a connection, or closes one in order that has had its EOF and does not go. */
+  ends(seat: Seat, how: "reset" | "closed"): void {
+    const { stopAtMs = NEVER, now } = this.state;
+    const { isClosing, shut, lost, dropped } = seat;
+    if (how === "reset")
+      seat.demand(!shut || dropped || isClosing || lost, "reset with everything");
+    else seat.demand(shut || lost || seat.state === "gone", "closed before its EOF");
+    const isVanishing = seat.state === "new" && seat.address === undefined;
+    const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
+    seat.demand(hasLeft, `${how} without a reason`);
+    seat.isClosing ||= how === "closed";
+    const isInTime = lost || dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
+    if (now >= stopAtMs) this.state.saw("closed at grace");
+    if (seat.state !== "departing" || isInTime || isClosing) return;
+    seat.demand(this.entrance.makesRoom(seat), `${how} before its deadline`);
+    this.state.saw("oldest closed");
   }
 
   /** Why a member may leave, besides by its own doing. */
@@ -123,18 +126,6 @@ export class Deadlines {
     const latestMs = Math.min(...dueAtMs);
     if (wakeAtMs > Math.max(latestMs, now) + 1 + ROUNDING)
       throw new Violation(`sleeps until ${wakeAtMs} ms, but is needed at ${latestMs} ms`);
-  }
-
-  #ends(seat: Seat): void {
-    const { stopAtMs = NEVER, now } = this.state;
-    const isVanishing = seat.state === "new" && seat.address === undefined;
-    const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
-    seat.demand(hasLeft, "closed without a reason");
-    const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
-    if (now >= stopAtMs) this.state.saw("closed at grace");
-    if (seat.state !== "departing" || isInTime || seat.isClosing) return;
-    seat.demand(this.entrance.makesRoom(seat), "closed before its deadline");
-    this.state.saw("oldest closed");
   }
 
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */

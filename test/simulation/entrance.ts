@@ -10,8 +10,8 @@ import type { Sending } from "./sending.ts";
 import { inWords, show, type State } from "./state.ts";
 
 const LF = 0x0a;
-const PASS_PHRASE_BYTES_MAX = 1024;
-const NAME_BYTES_MAX = 1024;
+/** A pass phrase, with a CR behind it, and a name are no longer. */
+const LINE_BYTES_MAX = 1024;
 /** How many names a greeting has, at the most. */
 const GREETED_MAX = 10;
 /** How long one may take for its name. */
@@ -72,24 +72,20 @@ export class Entrance {
 
   /** Bytes of an arrival arrive; returns those that it sends as a member. */
   receives(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
-    let rest: Uint8Array | undefined = bytes;
+    let rest = bytes;
     if (this.waiting.includes(seat)) seat.early = Buffer.concat([seat.early, bytes]);
-    if (seat.awaits === "pass phrase") rest = this.#receivesPhrase(seat, bytes);
-    if (rest && seat.awaits === "name" && seat.outcome === undefined)
-      rest = this.#receivesName(seat, rest);
+    for (const asked of ["pass phrase", "name"])
+      if (seat.awaits === asked && !seat.outcome) rest = this.#receivesLine(seat, rest);
     return seat.outcome === "joins" ? rest : undefined;
   }
 
   /** The end of an arrival's input arrives. */
   ends(seat: Seat): void {
-    const { awaits, begun } = seat;
+    const { awaits } = seat;
     if (this.waiting.includes(seat)) return;
     if (awaits === "handshake") this.expects(seat, "is reset", "gone before the handshake");
     else if (seat.endedBy === "cut off") this.expects(seat, "is reset", "cut off");
-    else if (this.#speaksAnother(seat, Buffer.concat([begun, Uint8Array.of(LF)]))) return;
-    else if (awaits === "name") this.#claims(seat, begun.toString().trim());
-    else if (this.#isPassPhrase(begun)) this.#comesIn(seat, "name");
-    else this.expects(seat, "is told", "wrong pass phrase");
+    else this.#receivesLine(seat, Uint8Array.of(LF));
     // Behind the door of the pass phrase, no name follows.
     if (seat.awaits === "name" && awaits !== "name") this.#claims(seat, "");
   }
@@ -277,37 +273,26 @@ export class Entrance {
     seat.deadlineMs = this.state.now + (withinMs ?? this.state.rules.arrivalMs);
   }
 
-  /** Returns what follows the pass phrase. */
-  #receivesPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
+  /** Returns what follows the line that is asked for, or all of one that begins with a name. */
+  #receivesLine(seat: Seat, bytes: Uint8Array): Uint8Array {
     seat.begun = Buffer.concat([seat.begun, bytes]);
-    const { begun } = seat;
-    if (this.#speaksAnother(seat, begun)) return undefined;
+    const { begun, awaits } = seat;
     const end = begun.indexOf(LF);
-    if (end < 0 && begun.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
-    if (end >= 0 && this.#isPassPhrase(begun.subarray(0, end))) this.#comesIn(seat, "name");
-    else this.expects(seat, "is told", "wrong pass phrase");
-    return begun.subarray(end + 1);
+    const line = end < 0 ? begun : begun.subarray(0, end);
+    const colon = awaits === "name" ? line.indexOf(": ") : -1;
+    const isWhole = end >= 0 || line.length > LINE_BYTES_MAX + Number(awaits !== "name");
+    if (this.#speaksAnother(seat, begun)) return begun;
+    if (colon >= 0) this.#claims(seat, line.toString("utf8", 0, colon));
+    else if (isWhole && awaits === "name") this.#claims(seat, line.toString().trim());
+    else if (isWhole && this.#isPassPhrase(line)) this.#comesIn(seat, "name");
+    else if (isWhole) this.expects(seat, "is told", "wrong pass phrase");
+    return colon >= 0 ? begun : begun.subarray(end + 1);
   }
 
   #isPassPhrase(line: Buffer): boolean {
     const isRight = line.toString("latin1").replace(/\r$/, "") === this.state.passPhrase;
     if (isRight) this.state.saw("pass phrases");
     return isRight;
-  }
-
-  /** Returns what follows the name, or all of a line that begins with it. */
-  #receivesName(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
-    if (bytes.length === 0) return undefined;
-    seat.begun = Buffer.concat([seat.begun, bytes]);
-    const { begun } = seat;
-    if (this.#speaksAnother(seat, begun)) return undefined;
-    const end = begun.indexOf(LF);
-    const line = end < 0 ? begun : begun.subarray(0, end);
-    const colon = line.indexOf(": ");
-    if (colon >= 0) this.#claims(seat, line.toString("utf8", 0, colon));
-    else if (end >= 0) this.#claims(seat, line.toString().trim());
-    else if (begun.length > NAME_BYTES_MAX) this.#claims(seat, "");
-    return colon >= 0 ? begun : begun.subarray(end + 1);
   }
 
   #speaksAnother(seat: Seat, received: Buffer): boolean {

@@ -99,7 +99,7 @@ export class Connection extends Peer implements AcceptedSocket {
 
   end(): void {
     this.log("is closed by the server");
-    this.model.deadlines.closes(this.seat);
+    this.model.deadlines.ends(this.seat, "closed");
     const isTls = this.model.state.rules.handshake;
     const waitsForPeer = isTls && this.random.chance(this.weather.closeLater);
     if (!waitsForPeer) this.#closeByServer();
@@ -107,7 +107,7 @@ export class Connection extends Peer implements AcceptedSocket {
 
   terminate(): void {
     this.log("is reset by the server");
-    this.model.deadlines.resets(this.seat);
+    this.model.deadlines.ends(this.seat, "reset");
     this.#closeByServer();
   }
 
@@ -140,7 +140,7 @@ export class Connection extends Peer implements AcceptedSocket {
 
   /** Bytes arrive at the server. */
   send(): false | void {
-    if (!this.#isRead || this.finSent || this.#isShakingHands) return false;
+    if (this.closed || this.isPaused || this.finSent || this.#isShakingHands) return false;
     const chunk = this.lines(this.random.between(1, this.model.state.rules.readBytesMax));
     if (chunk.length === 0) return this.finish();
     if (this.network.trace) this.log(`sends ${show(chunk)}`);
@@ -151,7 +151,7 @@ export class Connection extends Peer implements AcceptedSocket {
 
   /** The peer's FIN arrives at the server. */
   deliverFin(): false | void {
-    if (!this.#isRead || !this.finSent || this.#finSeen) return false;
+    if (this.closed || this.isPaused || !this.finSent || this.#finSeen) return false;
     this.#finSeen = true;
     // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || this.random.chance(500)) {
@@ -201,10 +201,6 @@ export class Connection extends Peer implements AcceptedSocket {
 
   protected failed(): void {
     this.#handlers.error(this, new Error("a handler has failed"));
-  }
-
-  get #isRead(): boolean {
-    return !this.closed && !this.isPaused;
   }
 
   /** `close` comes before the call that causes it is over. */

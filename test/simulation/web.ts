@@ -136,7 +136,7 @@ export class WebConnection extends Peer implements Wire {
   /** Closes with a code; without one, it is an event that does not happen here. */
   close(code?: number): false | void {
     if (code === undefined) return false;
-    if (!this.#end.isShut) this.model.deadlines.closes(this.seat);
+    if (!this.#end.isShut) this.model.deadlines.ends(this.seat, "closed");
     const isStopping = this.model.state.stopping;
     this.seat.demand(code === (isStopping ? 1001 : 1008), `closed with ${code}`);
     this.seat.demand(!this.#end.isShut || this.#buffered === 0, "closed while it holds something");
@@ -144,7 +144,7 @@ export class WebConnection extends Peer implements Wire {
   }
 
   terminate(): void {
-    this.model.deadlines.resets(this.seat);
+    this.model.deadlines.ends(this.seat, "reset");
     this.#lose("reset by the server", ABNORMAL);
   }
 
@@ -202,10 +202,7 @@ export class WebConnection extends Peer implements Wire {
 
   /** Whether what it holds is out. */
   protected isWritable(): boolean {
-    for (let held = Infinity; this.#buffered < held;) {
-      held = this.#buffered;
-      this.#move(false);
-    }
+    while (this.#move(false) > 0) continue;
     return this.#buffered === 0;
   }
 
@@ -217,8 +214,10 @@ export class WebConnection extends Peer implements Wire {
     this.#end.data.failed();
   }
 
-  #move(maybeShort = true): void {
-    this.#buffered -= this.passOn(this.#buffered, maybeShort);
+  #move(maybeShort = true): number {
+    const count = this.passOn(this.#buffered, maybeShort);
+    this.#buffered -= count;
+    return count;
   }
 
   /** `close` comes before whatever has caused it returns. */
