@@ -44,8 +44,7 @@ export function peerLines(
   unsent = asSent(unsent);
 
   return (length) => {
-    while (!isShort && unsent.length < length)
-      unsent = Buffer.concat([unsent, asSent(isNamed() ? namedLine() : anyLine())]);
+    while (!isShort && unsent.length < length) unsent = Buffer.concat([unsent, asSent(nextLine())]);
     const chunk = new Uint8Array(unsent.subarray(0, length));
     unsent = unsent.subarray(length);
     return chunk;
@@ -75,11 +74,8 @@ export function peerLines(
     return name;
   }
 
-  function isNamed(): boolean {
-    return rules.names && random.chance(200);
-  }
-
-  function anyLine(): Buffer {
+  function nextLine(): Buffer {
+    if (rules.names && random.chance(200)) return namedLine();
     const line = Buffer.alloc(lineLength() + 1, LF);
     const first = random.below(256);
     for (let at = 0; at < line.length - 1; at++) {

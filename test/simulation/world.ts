@@ -58,7 +58,8 @@ export function runWorld(seed: number, trace?: (line: string) => void): Sighting
   return world.model.state.seen;
 }
 
-type OwnEvent = keyof World["events"];
+/** What happens, but not to one connection. */
+type OwnEvent = Extract<Event, keyof World>;
 
 class World implements Network {
   readonly random: Random;
@@ -71,18 +72,6 @@ class World implements Network {
   readonly #server: Connections;
   readonly #webWay: Way;
   readonly #handlers: Handlers;
-  /** All but those of a connection. */
-  readonly events = {
-    connect: () => this.#connect(),
-    // A flush nobody asked for is harmless.
-    turn: () => (this.#turnDue || this.random.chance(30)) && this.#flush(),
-    time: () => this.#pass(),
-    stop: () => this.#stop(this.random.pick([0, 40, 1000, 5000])),
-    renew: () => this.#renew(),
-    botSend: () => this.#botSend(),
-    disconnect: () => this.#disconnect(),
-    change: () => this.#change(),
-  };
   /** What may happen, each as often as it has weight. */
   readonly #events: readonly Event[];
   #connections: (Connection | WebConnection)[] = [];
@@ -145,7 +134,7 @@ class World implements Network {
       this.#check();
     }
     this.#rest();
-    if (!this.#stopped) this.#stop(60_000);
+    if (!this.#stopped) this.stop(60_000);
     this.#rest();
     if (!this.model.stopped) throw new Violation("never stops");
     while (this.#turnDue) this.#flush();
@@ -206,8 +195,8 @@ class World implements Network {
       try {
         model.deadlines.leaveDue();
         model.sending.isTold(what);
-        if (random.chance(300)) this.#botSend();
-        if (random.chance(20)) this.#disconnect();
+        if (random.chance(300)) this.botSend();
+        if (random.chance(20)) this.disconnect();
       } catch (error) {
         this.#thrownByBot ??= error;
       }
@@ -220,7 +209,7 @@ class World implements Network {
   }
 
   /** The bot sends a line. */
-  #botSend(): false | void {
+  botSend(): false | void {
     const { random, model } = this;
     if (this.#bot === undefined) return false;
     const { lineBytesMax } = this.choices.rules;
@@ -234,7 +223,7 @@ class World implements Network {
   }
 
   /** The program around the room disconnects a member, or one that leaves already. */
-  #disconnect(): false | void {
+  disconnect(): false | void {
     const { random, model } = this;
     const { members } = this.#room;
     if (members.size === 0) return false;
@@ -255,13 +244,12 @@ class World implements Network {
 
   /** One event; false if it is not possible now. */
   #try(event: Event): false | void {
-    const own = this.events[event as OwnEvent];
-    if (own) return own();
+    if (event in this) return this[event as OwnEvent]();
     if (this.#connections.length === 0) return false;
     return this.random.pick(this.#connections)[event as Exclude<Event, OwnEvent>]();
   }
 
-  #connect(): false | void {
+  connect(): false | void {
     const { random, model } = this;
     const { peersMax, readings, rules } = this.choices;
     if (this.#connected >= peersMax || model.stopped) return false;
@@ -299,7 +287,7 @@ class World implements Network {
   }
 
   /** Newcomers have to send another pass phrase from now on. */
-  #renew(): false | void {
+  renew(): false | void {
     const { state } = this.model;
     if (state.passPhrase === undefined) return false;
     state.passPhrase = choosePassPhrase(this.random, this.choices.rules.telnet);
@@ -307,7 +295,7 @@ class World implements Network {
     this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
   }
 
-  #change(): false | void {
+  change(): false | void {
     if (this.#connections.length === 0) return false;
     const connection = this.random.pick(this.#connections);
     connection.reading = this.random.pick(this.choices.readings);
@@ -315,7 +303,7 @@ class World implements Network {
   }
 
   /** Time goes on: to the alarm, or less; within a turn, only a little. */
-  #pass(): false | void {
+  time(): false | void {
     const { random, model } = this;
     const alarmInMs = this.#alarmAtMs - model.state.now;
     if (this.#turnDue) {
@@ -337,6 +325,11 @@ class World implements Network {
     for (const connection of this.#connections) connection.readsMeanwhile();
   }
 
+  /** The server does the work of a turn; a flush nobody asked for is harmless. */
+  turn(): false | void {
+    return (this.#turnDue || this.random.chance(30)) && this.#flush();
+  }
+
   /** Any flush answers all that was asked for, as in `listen`. */
   #flush(): void {
     this.trace?.("the server flushes");
@@ -354,7 +347,7 @@ class World implements Network {
     this.model.checkFlush(this.#turnDue);
   }
 
-  #stop(graceMs: number): false | void {
+  stop(graceMs = this.random.pick([0, 40, 1000, 5000])): false | void {
     this.trace?.(`the server is told to stop within ${graceMs} ms`);
     if (!this.#stopped) this.model.stop(graceMs);
     const stopped = this.#server.stop(graceMs);
