@@ -1,6 +1,6 @@
 /** The promises of the server, in some worlds; `bun run simulate` runs as many as you like. */
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 
 import { runSharedWorld } from "./simulation/shared/world.ts";
 import {
@@ -10,6 +10,9 @@ import {
   type Sightings,
 } from "./simulation/sightings.ts";
 import { runWorld } from "./simulation/world.ts";
+
+// Ten seconds where nothing else runs.
+setDefaultTimeout(10 * 60_000);
 
 test("the server keeps its promises in 1000 simulated worlds, in which all happens that can", () => {
   const seen: Sightings = {};
