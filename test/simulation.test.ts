@@ -1,8 +1,7 @@
 /** The promises of the server, in some worlds; `bun run simulate` runs as many as you like. */
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 
-import { endAfterEach, runToEnd } from "./harness.ts";
 import { runSharedWorld } from "./simulation/shared/world.ts";
 import {
   addSightings,
@@ -12,7 +11,8 @@ import {
 } from "./simulation/sightings.ts";
 import { runWorld } from "./simulation/world.ts";
 
-endAfterEach();
+// Ten seconds where nothing else runs.
+setDefaultTimeout(10 * 60_000);
 
 test("the server keeps its promises in 1000 simulated worlds, in which all happens that can", () => {
   const seen: Sightings = {};
@@ -31,17 +31,6 @@ test("a seed replays the same world, event by event", () => {
   expect(once.length).toBeGreaterThan(50);
   expect(again).toEqual(once);
   expect(tell(47)).not.toEqual(once);
-});
-
-test("its command line says what there is, and what is wrong", async () => {
-  const command = [process.execPath, "test/simulation/simulate.ts"];
-  const help = await runToEnd([...command, "--help"]);
-  expect(help).toMatchObject({ code: 0, stderr: "" });
-  for (const option of ["seed", "seeds", "minutes", "from", "cores", "mutants", "fault"])
-    expect(help.stdout).toContain(`\n  --${option} `);
-  const mistake = await runToEnd([...command, "--seed", "x"]);
-  const stderr = 'simulate: --seed takes a whole number from 1 on, not "x" (see --help)\n';
-  expect(mistake).toEqual({ code: 2, stdout: "", stderr });
 });
 
 function tell(seed: number): string[] {

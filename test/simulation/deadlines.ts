@@ -32,43 +32,37 @@ export class Deadlines {
     state.held = { atMost: atMost + delayMs, atLeast: atLeast + (isSure ? delayMs : 0) };
   }
 
-  /** The server resets a connection. */
-  terminates(seat: Seat): void {
-    const hasAll = seat.shut && !seat.lost && !seat.dropped && !seat.isClosing;
-    seat.demand(!hasAll, "reset although it has taken everything");
-    this.#closedByServer(seat);
-  }
-
-  /** The server closes a connection that has had its EOF and does not go. */
-  closesOff(seat: Seat): void {
-    const lacksEof = seat.state !== "gone" && !seat.shut && !seat.lost;
-    seat.demand(!lacksEof, "closed before its EOF");
-    this.#closedByServer(seat);
-    seat.isClosing = true;
+  /** The server resets a connection, or closes one in order that has had its EOF and does not go. */
+  ends(seat: Seat, how: "reset" | "closed"): void {
+    const { stopAtMs = NEVER, now } = this.state;
+    const { isClosing, shut, lost, dropped } = seat;
+    if (how === "reset")
+      seat.demand(!shut || dropped || isClosing || lost, "reset with everything");
+    else seat.demand(shut || lost || seat.state === "gone", "closed before its EOF");
+    const isVanishing = seat.state === "new" && seat.address === undefined;
+    const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
+    seat.demand(hasLeft, `${how} without a reason`);
+    seat.isClosing ||= how === "closed";
+    const isInTime = lost || dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
+    if (now >= stopAtMs) this.state.saw("closed at grace");
+    if (seat.state !== "departing" || isInTime || isClosing) return;
+    seat.demand(this.entrance.makesRoom(seat), `${how} before its deadline`);
+    this.state.saw("oldest closed");
   }
 
   /** Why a member may leave, besides by its own doing. */
   isReason(seat: Seat, reason: string): boolean {
-    switch (reason) {
-      case "reset":
-        return seat.lost || seat.failed;
-      case "too slow":
-        return this.#isTooSlow(seat);
-      case "server stopping":
-        return this.state.stopping && (seat.leaving ?? reason) === reason;
-      default:
-        return seat.leaving === reason || (reason === seat.endedBy && seat.ended && seat.lost);
-    }
+    if (reason === "reset") return seat.lost || seat.failed;
+    if (reason === "too slow") return this.#isTooSlow(seat);
+    if (reason === "server stopping" && seat.leaving === undefined) return this.state.stopping;
+    return seat.leaving === reason || (reason === seat.endedBy && seat.ended && seat.lost);
   }
 
-  /** Whether it has sent nothing for too long, so that it leaves in a flush now. */
-  isIdle(seat: Seat): boolean {
-    const { stopping, heldUp } = this.state;
-    return this.#isQuiet(seat) && seat.unsent.length === 0 && (!stopping || heldUp);
-  }
-
+  /** A member that has sent nothing for too long leaves in a flush now. */
   leaveIdle(seat: Seat): void {
-    this.state.leave(seat, "idle", `idle for ${inWords(this.state.rules.idleMs ?? 0)}`);
+    const { rules, stopping, heldUp } = this.state;
+    if (!this.#isQuiet(seat) || seat.unsent.length > 0 || (stopping && !heldUp)) return;
+    this.state.leave(seat, "idle", `idle for ${inWords(rules.idleMs ?? 0)}`);
   }
 
   /** The server, doing the work of a turn, has those leave that have to. */
@@ -76,7 +70,7 @@ export class Deadlines {
     this.leaveStopping();
     const { seats } = this.state;
     for (const seat of seats.toSorted((one, other) => one.stirredNth - other.stirredNth)) {
-      if (this.isIdle(seat)) this.leaveIdle(seat);
+      this.leaveIdle(seat);
       // Time in which its lines wait does not count.
       if (this.#isQuiet(seat) && seat.unsent.length > 0) this.state.stirs(seat);
     }
@@ -107,48 +101,31 @@ export class Deadlines {
     const { seats, rules, held, now, tail } = this.state;
     if (!this.#isClear) return;
     for (const seat of seats) {
-      if (seat.state !== "member" || !seat.blocked || seat.lost) continue;
-      // The room may not know yet that it is blocked.
-      if (!seat.isAnswered) seat.stillPosition = -1;
-      if (!seat.isAnswered) continue;
+      // Of one that was only answered, the room may not know yet that it is blocked.
+      if (seat.state !== "member" || !seat.blocked || seat.lost || !seat.isAnswered) continue;
       const wasAsked = seat.writtenAtMs > now - RETRY_MS;
       seat.demand(wasAsked, "not asked whether it takes more");
-      this.#standsStill(seat);
-      if (this.state.position(seat) !== tail) seat.passedOthersAt = held.atLeast;
-      if (this.state.position(seat) !== tail) continue;
+      if (this.state.position(seat) !== tail) {
+        seat.passedOthersAt = held.atLeast;
+        continue;
+      }
       const missedAt = this.state.tookTooLittle(seat)?.atLeast ?? held.atLeast;
       const since = Math.max(missedAt, seat.passedOthersAt);
       const isOverdue = held.atLeast - since > 2 * rules.patienceMs + 2 * RETRY_MS;
-      const hasStopped = held.atLeast - (seat.stillSince ?? NEVER) >= rules.patienceMs;
-      seat.demand(!isOverdue && !hasStopped, "holds the room up beyond the patience");
+      seat.demand(!isOverdue, "holds the room up beyond the patience");
     }
   }
 
   /** What holds before time goes on: the server has asked to be woken early enough. */
   checkAlarm(wakeAtMs: number): void {
     const { seats, stopAtMs = NEVER, open, waiting, now } = this.state;
-    let latestMs = Math.min(open === 0 ? NEVER : stopAtMs, this.presence.dueAtMs);
-    for (const seat of seats) {
-      if (seat.lost) continue;
-      const paced = this.#pacedUntilMs(seat);
-      latestMs = Math.min(latestMs, seat.deadlineMs, this.#idleAtMs(seat), paced);
-    }
-    if (waiting.some((seat) => this.sending.allowance(seat) >= 1))
-      latestMs = Math.min(latestMs, now + RETRY_MS);
+    const dueAtMs = [open === 0 ? NEVER : stopAtMs, this.presence.dueAtMs];
+    for (const seat of seats)
+      if (!seat.lost) dueAtMs.push(seat.deadlineMs, this.#idleAtMs(seat), this.#pacedUntilMs(seat));
+    if (waiting.some((seat) => this.sending.allowance(seat) >= 1)) dueAtMs.push(now + RETRY_MS);
+    const latestMs = Math.min(...dueAtMs);
     if (wakeAtMs > Math.max(latestMs, now) + 1 + ROUNDING)
       throw new Violation(`sleeps until ${wakeAtMs} ms, but is needed at ${latestMs} ms`);
-  }
-
-  #closedByServer(seat: Seat): void {
-    const { stopAtMs = NEVER, now } = this.state;
-    const isVanishing = seat.state === "new" && seat.address === undefined;
-    const hasLeft = seat.state === "gone" || seat.state === "departing" || isVanishing;
-    seat.demand(hasLeft, "closed without a reason");
-    const isInTime = seat.lost || seat.dropped || now >= Math.min(seat.deadlineMs, stopAtMs);
-    if (now >= stopAtMs) this.state.saw("closed at grace");
-    if (seat.state !== "departing" || isInTime || seat.isClosing) return;
-    seat.demand(this.entrance.makesRoom(seat), "closed before its deadline");
-    this.state.saw("oldest closed");
   }
 
   /** It was asked just now and has missed its goal, or its last chance as one that leaves. */
@@ -164,21 +141,8 @@ export class Deadlines {
     const since = this.state.tookTooLittle(seat);
     if (!since || !heldUp || seat.inTheWayAtMs !== now || seat.writtenAtMs !== now) return false;
     const hasMoved = (seat.steps.at(-1)?.at.atMost ?? 0) > since.atMost;
-    if (hasMoved) this.state.saw("dribblers");
-    else this.state.saw("stopped readers");
+    this.state.saw(hasMoved ? "dribblers" : "stopped readers");
     return held.atMost - since.atMost >= rules.patienceMs;
-  }
-
-  /** Notes since when it has surely had its goal and not moved. */
-  #standsStill(seat: Seat): void {
-    const position = this.state.reached(seat);
-    if (position === seat.stillPosition) {
-      seat.stillSince ??= this.state.held.atLeast;
-      return;
-    }
-    seat.stillPosition = position;
-    // One that has moved when it was asked gets its next goal when it is looked at next.
-    seat.stillSince = seat.wasAsked ? undefined : this.state.held.atLeast;
   }
 
   /** Whether a member has sent nothing for as long as it may; its lines may wait. */

@@ -4,28 +4,34 @@
  */
 
 import { protocolIn, speaks } from "./first-line.ts";
-import type { Naming } from "./naming.ts";
+import { isName, keyOf } from "./naming.ts";
 import { type Outcome, type Seat, Violation } from "./seat.ts";
 import type { Sending } from "./sending.ts";
-import { inWords, type State } from "./state.ts";
+import { inWords, show, type State } from "./state.ts";
 
 const LF = 0x0a;
-const PASS_PHRASE_BYTES_MAX = 1024;
-const NAME_BYTES_MAX = 1024;
+/** A pass phrase, with a CR behind it, and a name are no longer. */
+const LINE_BYTES_MAX = 1024;
+/** How many names a greeting has, at the most. */
+const GREETED_MAX = 10;
 /** How long one may take for its name. */
 const NAME_MS = 60_000;
+const NEVER = Number.POSITIVE_INFINITY;
 const ROOM_FULL = "room is full";
+const NO_NAME = "certificate has no usable name";
+const NOT_A_NAME = "a name is one word of 1 to 32 characters without a colon";
 
 export class Entrance {
-  /** Members whose names were given to others just now. */
-  readonly #takeovers = new Map<Seat, string>();
   /** Those that found nothing free when they came: it is decided about them in this order. */
   readonly waiting: Seat[] = [];
+  /** The last owner of each name. */
+  readonly #owners = new Map<string, Seat>();
+  /** Members whose names were given to others just now. */
+  readonly #takeovers = new Map<Seat, string>();
   #seatless = 0;
 
   constructor(
     private readonly state: State,
-    private readonly naming: Naming,
     private readonly sending: Sending,
   ) {}
 
@@ -40,6 +46,14 @@ export class Entrance {
     else this.#takesSeat(seat);
   }
 
+  /** `accept` is over. */
+  accepted(seat: Seat): void {
+    this.state.arriving = undefined;
+    if (seat.address === undefined) seat.demand(seat.known, "kept without an address");
+    this.answered(seat);
+    if (this.#isOneTooMany) throw new Violation(`${this.state.open} connections are open`);
+  }
+
   /** The turn is over in which this one came: what is free is its own. */
   decides(): Seat | undefined {
     const seat = this.waiting.shift();
@@ -49,50 +63,44 @@ export class Entrance {
     return seat;
   }
 
-  /** `accept` is over. */
-  accepted(seat: Seat): void {
-    const { rules, open } = this.state;
-    this.state.arriving = undefined;
-    if (seat.address === undefined) seat.demand(seat.known, "kept without an address");
-    this.answered(seat);
-    if (open > rules.clientsMax + rules.lingerersMax)
-      throw new Violation(`${open} connections are open`);
-  }
-
   /** Its handshake is over. */
   shakesHands(seat: Seat, failure: string | undefined): void {
     if (seat.state !== "arrival") return;
-    if (failure === undefined) return this.#comesIn(seat, "pass phrase");
-    this.expects(seat, "is reset", `the handshake failed: ${failure}`);
+    if (failure === undefined) this.#comesIn(seat, "pass phrase");
+    else this.expects(seat, "is reset", `the handshake failed: ${failure}`);
   }
 
   /** Bytes of an arrival arrive; returns those that it sends as a member. */
   receives(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
-    let rest: Uint8Array | undefined = bytes;
+    let rest = bytes;
     if (this.waiting.includes(seat)) seat.early = Buffer.concat([seat.early, bytes]);
-    if (seat.awaits === "pass phrase") rest = this.#receivesPhrase(seat, bytes);
-    if (rest && seat.awaits === "name" && seat.outcome === undefined)
-      rest = this.#receivesName(seat, rest);
+    for (const asked of ["pass phrase", "name"])
+      if (seat.awaits === asked && !seat.outcome) rest = this.#receivesLine(seat, rest);
     return seat.outcome === "joins" ? rest : undefined;
   }
 
   /** The end of an arrival's input arrives. */
   ends(seat: Seat): void {
-    const { awaits, begun } = seat;
+    const { awaits } = seat;
     if (this.waiting.includes(seat)) return;
     if (awaits === "handshake") this.expects(seat, "is reset", "gone before the handshake");
     else if (seat.endedBy === "cut off") this.expects(seat, "is reset", "cut off");
-    else if (this.#speaksAnother(seat, Buffer.concat([begun, Uint8Array.of(LF)]))) return;
-    else if (awaits === "name") this.#claims(seat, begun.toString().trim());
-    else if (this.#isPassPhrase(begun)) this.#comesIn(seat, "name");
-    else this.expects(seat, "is told", "wrong pass phrase");
+    else this.#receivesLine(seat, Uint8Array.of(LF));
     // Behind the door of the pass phrase, no name follows.
     if (seat.awaits === "name" && awaits !== "name") this.#claims(seat, "");
   }
 
+  /** One that is asked for its name takes all of the greeting, or is reset. */
+  greets(seat: Seat, bytes: Uint8Array, count: number): void {
+    const isRight = seat.greeting && Buffer.compare(seat.greeting, bytes) === 0;
+    seat.demand(Boolean(isRight), `greeted with ${show(bytes)}`);
+    seat.greeting = undefined;
+    if (count < bytes.length) this.isNotGreeted(seat);
+  }
+
   /** Its socket has not taken the greeting, or was found gone in a write. */
   isNotGreeted(seat: Seat): void {
-    seat.greeting = seat.takesOver = undefined;
+    seat.greeting = undefined;
     if (seat.state === "departing") seat.state = "arrival";
     seat.pending = [];
     // What it has sent together with its pass phrase goes nowhere.
@@ -114,8 +122,8 @@ export class Entrance {
     seat.demand(seat.outcome === "joins", `joined a room as a ${seat.state}`);
     seat.outcome = seat.awaits = undefined;
     seat.state = "member";
-    seat.deadlineMs = Number.POSITIVE_INFINITY;
-    seat.allowance = state.rules.linesPerSecond ?? Number.POSITIVE_INFINITY;
+    seat.deadlineMs = NEVER;
+    seat.allowance = state.rules.linesPerSecond ?? NEVER;
     seat.allowedAtMs = state.now;
     state.stirs(seat);
     seat.joinedStep = state.steps;
@@ -123,16 +131,15 @@ export class Entrance {
 
   /** The server tells that it has refused somebody. */
   refused(seat: Seat, why: string): void {
-    const { state } = this;
     if (seat.outcome === undefined) this.#expectUnasked(seat);
     seat.demand(why === seat.why, `refused with "${why}" instead of "${seat.why}"`);
     const { outcome } = seat;
     seat.demand(outcome !== undefined && outcome !== "joins", "refused after it joined");
     seat.outcome = undefined;
-    state.sawReason(why);
+    this.state.sawReason(why);
     if (outcome === "is told") {
-      state.expectMessage(seat, why);
-      state.depart(seat);
+      seat.expectMessage(why);
+      this.state.depart(seat);
     } else {
       seat.dropped = true;
       seat.state = "gone";
@@ -141,10 +148,7 @@ export class Entrance {
 
   /** Whether this one is to make room for the newcomer that is one too many. */
   makesRoom(seat: Seat): boolean {
-    const { rules, open, arriving } = this.state;
-    const isOneTooMany = open > rules.clientsMax + rules.lingerersMax;
-    if (!arriving || arriving.address === undefined || !isOneTooMany) return false;
-    return this.#isOldest(seat);
+    return this.state.arriving?.address !== undefined && this.#isOneTooMany && this.#isOldest(seat);
   }
 
   /** A connection that is done with is closed at once, and an arrival is no member. */
@@ -153,6 +157,32 @@ export class Entrance {
     if (seat.state !== "arrival") return;
     const isRead = seat.pending.length === 0 && !seat.paused;
     seat.demand(isRead, "treated as a member while an arrival");
+  }
+
+  /** An arrival is closed when the server stops. */
+  leavesWithServer(seat: Seat): void {
+    this.expects(seat, "is closed");
+    seat.why = "server stopping";
+    this.state.saw("arrivals stopped");
+  }
+
+  /** The name of this one is taken over now, if it is: before its new owner joins. */
+  isTakenOver(over: Seat): void {
+    const name = this.#takeovers.get(over);
+    this.#takeovers.delete(over);
+    if (name !== undefined && over.state === "member")
+      this.sending.disconnects(over, `the name ${name} was taken over`);
+  }
+
+  /** This has to become of it before the present event is over. */
+  expects(seat: Seat, outcome: Outcome, why?: string): void {
+    seat.outcome = outcome;
+    seat.why = seat.refusal ?? why;
+  }
+
+  get #isOneTooMany(): boolean {
+    const { rules, open } = this.state;
+    return open > rules.clientsMax + rules.lingerersMax;
   }
 
   /** Whether none has lingered longer; or if nobody does, no arrival has waited longer only to be refused. */
@@ -172,29 +202,21 @@ export class Entrance {
 
   /** What is expected of an arrival that was not asked for anything just now. */
   #expectUnasked(seat: Seat): void {
-    const { now, rules, stopAtMs = Number.POSITIVE_INFINITY } = this.state;
+    const { now, rules, stopAtMs = NEVER } = this.state;
+    const { awaits } = seat;
     seat.demand(seat.state === "arrival", `refused as a ${seat.state}`);
     if (now >= seat.deadlineMs) {
-      const within = seat.awaits === "name" ? "1m" : inWords(rules.arrivalMs);
-      const why = `no ${seat.awaits} within ${within}`;
-      this.expects(seat, seat.awaits === "handshake" ? "is reset" : "is told", why);
+      const why = `no ${awaits} within ${awaits === "name" ? "1m" : inWords(rules.arrivalMs)}`;
+      this.expects(seat, awaits === "handshake" ? "is reset" : "is told", why);
     } else if (now >= stopAtMs) {
       this.leavesWithServer(seat);
     } else {
       seat.demand(this.makesRoom(seat), "refused before its deadline");
       this.state.saw("oldest arrivals closed");
       // Without a handshake to come first, it can be told.
-      const isTold = seat.awaits === "seat" && !rules.handshake;
-      if (seat.awaits === "seat") seat.refusal = ROOM_FULL;
-      this.expects(seat, isTold ? "is told" : "is reset", "reset");
+      if (awaits === "seat") seat.refusal = ROOM_FULL;
+      this.expects(seat, awaits === "seat" && !rules.handshake ? "is told" : "is reset", "reset");
     }
-  }
-
-  /** An arrival is closed when the server stops. */
-  leavesWithServer(seat: Seat): void {
-    this.expects(seat, "is closed");
-    seat.why = "server stopping";
-    this.state.saw("arrivals stopped");
   }
 
   /** It comes in, to have a seat and to be one of those from its address; or it waits for that, once. */
@@ -209,9 +231,10 @@ export class Entrance {
       if (!isAllowed || rules.deny?.includes(address))
         return this.#isRefused(seat, `not allowed from ${address}`);
     }
-    const { clientsPerAddressMax = Number.POSITIVE_INFINITY } = rules;
-    if (address === "" || this.state.occupiedFrom(address) < clientsPerAddressMax)
-      return this.#comesIn(seat, "handshake");
+    const { clientsPerAddressMax = NEVER } = rules;
+    const isAlike = (other: Seat) => other.address === address && other.awaits !== "address";
+    const alike = this.state.count((other) => isAlike(other) && other.hasSeat);
+    if (address === "" || alike < clientsPerAddressMax) return this.#comesIn(seat, "handshake");
     if (awaits !== "address") this.#waits(seat, "address");
     else this.#isRefused(seat, `too many connections from ${address}`);
   }
@@ -224,7 +247,7 @@ export class Entrance {
 
   #waits(seat: Seat, what: "seat" | "address"): void {
     if (what === "seat") seat.seatlessNth = ++this.#seatless;
-    this.#awaits(seat, what, Number.POSITIVE_INFINITY);
+    this.#awaits(seat, what, NEVER);
     this.waiting.push(seat);
     this.state.saw("waited");
   }
@@ -238,68 +261,9 @@ export class Entrance {
     if (seat.refusal !== undefined) return this.expects(seat, "is told", seat.refusal);
     if (from !== "name" && passPhrase !== undefined) return this.#awaits(seat, "pass phrase");
     if (!rules.names) return this.expects(seat, "joins");
-    if (seat.certificate) return this.#claims(seat, seat.certificate.name);
+    if (seat.certificate) return this.#claims(seat, seat.certificate.subject.CN);
     this.#awaits(seat, "name", NAME_MS);
-    seat.greeting = this.naming.greeting();
-  }
-
-  /** Returns what follows the pass phrase. */
-  #receivesPhrase(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
-    seat.begun = Buffer.concat([seat.begun, bytes]);
-    const { begun } = seat;
-    if (this.#speaksAnother(seat, begun)) return undefined;
-    const end = begun.indexOf(LF);
-    if (end < 0 && begun.length <= PASS_PHRASE_BYTES_MAX + 1) return undefined;
-    if (end >= 0 && this.#isPassPhrase(begun.subarray(0, end))) this.#comesIn(seat, "name");
-    else this.expects(seat, "is told", "wrong pass phrase");
-    return begun.subarray(end + 1);
-  }
-
-  #isPassPhrase(line: Buffer): boolean {
-    const text = line.toString("latin1").replace(/\r$/, "");
-    const isRight = text === this.state.passPhrase;
-    if (isRight) this.state.saw("pass phrases");
-    return isRight;
-  }
-
-  /** Returns what follows the name, or all of a line that begins with it. */
-  #receivesName(seat: Seat, bytes: Uint8Array): Uint8Array | undefined {
-    if (bytes.length === 0) return undefined;
-    seat.begun = Buffer.concat([seat.begun, bytes]);
-    const { begun } = seat;
-    if (this.#speaksAnother(seat, begun)) return undefined;
-    const end = begun.indexOf(LF);
-    const line = end < 0 ? begun : begun.subarray(0, end);
-    const colon = line.indexOf(": ");
-    if (colon >= 0) this.#claims(seat, line.toString("utf8", 0, colon));
-    else if (end >= 0) this.#claims(seat, line.toString().trim());
-    else if (begun.length > NAME_BYTES_MAX) this.#claims(seat, "");
-    return colon >= 0 ? begun : begun.subarray(end + 1);
-  }
-
-  #speaksAnother(seat: Seat, received: Buffer): boolean {
-    // What a WebSocket sends is lines, whatever they look like.
-    const protocol = seat.name.startsWith("web:") ? undefined : protocolIn(received);
-    if (protocol) this.expects(seat, "is told", speaks(protocol));
-    return protocol !== undefined;
-  }
-
-  #claims(seat: Seat, name: string): void {
-    const refused = this.naming.claims(seat, name);
-    if (refused !== undefined) return this.expects(seat, "is told", refused);
-    if (seat.takesOver) {
-      this.#takeovers.set(seat.takesOver, name);
-      this.isTakenOver(seat.takesOver);
-    }
-    this.expects(seat, "joins");
-  }
-
-  /** The name of this one is taken over now, if it is: before its new owner joins. */
-  isTakenOver(over: Seat): void {
-    const name = this.#takeovers.get(over);
-    this.#takeovers.delete(over);
-    if (name !== undefined && over.state === "member")
-      this.sending.disconnects(over, `the name ${name} was taken over`);
+    seat.greeting = this.#greeting();
   }
 
   #awaits(seat: Seat, what: NonNullable<Seat["awaits"]>, withinMs?: number): void {
@@ -309,9 +273,69 @@ export class Entrance {
     seat.deadlineMs = this.state.now + (withinMs ?? this.state.rules.arrivalMs);
   }
 
-  /** This has to become of it before the present event is over. */
-  expects(seat: Seat, outcome: Outcome, why?: string): void {
-    seat.outcome = outcome;
-    seat.why = seat.refusal ?? why;
+  /** Returns what follows the line that is asked for, or all of one that begins with a name. */
+  #receivesLine(seat: Seat, bytes: Uint8Array): Uint8Array {
+    seat.begun = Buffer.concat([seat.begun, bytes]);
+    const { begun, awaits } = seat;
+    const end = begun.indexOf(LF);
+    const line = end < 0 ? begun : begun.subarray(0, end);
+    const colon = awaits === "name" ? line.indexOf(": ") : -1;
+    const isWhole = end >= 0 || line.length > LINE_BYTES_MAX + Number(awaits !== "name");
+    if (this.#speaksAnother(seat, begun)) return begun;
+    if (colon >= 0) this.#claims(seat, line.toString("utf8", 0, colon));
+    else if (isWhole && awaits === "name") this.#claims(seat, line.toString().trim());
+    else if (isWhole && this.#isPassPhrase(line)) this.#comesIn(seat, "name");
+    else if (isWhole) this.expects(seat, "is told", "wrong pass phrase");
+    return colon >= 0 ? begun : begun.subarray(end + 1);
   }
+
+  #isPassPhrase(line: Buffer): boolean {
+    const isRight = line.toString("latin1").replace(/\r$/, "") === this.state.passPhrase;
+    if (isRight) this.state.saw("pass phrases");
+    return isRight;
+  }
+
+  #speaksAnother(seat: Seat, received: Buffer): boolean {
+    // What a WebSocket sends is lines, whatever they look like.
+    const protocol = seat.isWeb ? undefined : protocolIn(received);
+    if (protocol) this.expects(seat, "is told", speaks(protocol));
+    return protocol !== undefined;
+  }
+
+  /** What somebody is told who is asked for a name. */
+  #greeting(): Uint8Array {
+    this.state.saw("greetings");
+    const here = [...this.#owners.values()].filter(hasName).map(({ ownName }) => ownName);
+    const more = here.length > GREETED_MAX ? ` and ${here.length - GREETED_MAX} more` : "";
+    const some = here.slice(0, GREETED_MAX).join(", ");
+    return Buffer.from(`* say your name first${some && ` (here: ${some}${more})`}\n`);
+  }
+
+  /** It joins with a name, if it can have that; from another one with the same certificate, too. */
+  #claims(seat: Seat, name: string): void {
+    const before = this.#owners.get(keyOf(name));
+    const owner = before && hasName(before) ? before : undefined;
+    if (!isName(name))
+      return this.expects(seat, "is told", seat.certificate ? NO_NAME : NOT_A_NAME);
+    if (owner && !isSameClient(owner, seat))
+      return this.expects(seat, "is told", `the name ${name} is taken`);
+    if (!owner) this.#owners.delete(keyOf(name));
+    this.#owners.set(keyOf(name), seat);
+    seat.ownName = name;
+    this.state.saw("named");
+    if (owner) {
+      this.#takeovers.set(owner, name);
+      this.isTakenOver(owner);
+    }
+    this.expects(seat, "joins");
+  }
+}
+
+function isSameClient({ certificate }: Seat, other: Seat): boolean {
+  return certificate?.fingerprint256 === (other.certificate?.fingerprint256 ?? "none");
+}
+
+/** Whether it sends something under its name, or may. */
+function hasName({ state, leaving, unsent }: Seat): boolean {
+  return state === "member" ? leaving === undefined : state === "gone" && unsent.length > 0;
 }

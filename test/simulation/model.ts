@@ -9,19 +9,15 @@
 import type { Connections } from "../../lib/server/connections.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Entrance } from "./entrance.ts";
-import { Naming } from "./naming.ts";
 import { Presence } from "./presence.ts";
-import { Receiving } from "./receiving.ts";
 import type { Rules } from "./rules.ts";
 import { type Seat, Violation } from "./seat.ts";
 import { Sending } from "./sending.ts";
-import { State } from "./state.ts";
+import { show, State } from "./state.ts";
 
 export class Model {
   readonly state: State;
   readonly entrance: Entrance;
-  readonly receiving: Receiving;
-  readonly naming: Naming;
   readonly presence: Presence;
   readonly sending: Sending;
   readonly deadlines: Deadlines;
@@ -30,12 +26,9 @@ export class Model {
 
   constructor(rules: Rules) {
     this.state = new State(rules);
-    this.receiving = new Receiving(this.state);
-    this.presence = new Presence(this.state, this.receiving);
-    this.naming = new Naming(this.state);
-    this.sending = new Sending(this.state, this.receiving, this.presence);
-    this.entrance = new Entrance(this.state, this.naming, this.sending);
-    this.receiving.onNotGreeted = (seat) => this.entrance.isNotGreeted(seat);
+    this.presence = new Presence(this.state);
+    this.sending = new Sending(this.state, this.presence);
+    this.entrance = new Entrance(this.state, this.sending);
     this.deadlines = new Deadlines(this.state, this.sending, this.entrance, this.presence);
   }
 
@@ -53,9 +46,7 @@ export class Model {
       const { ended } = seat;
       seat.ended = false; // It has sent this before.
       if (seat.early.length > 0) this.receives(seat, seat.early);
-      seat.ended = ended;
-      if (ended && seat.outcome === "joins") this.sending.ends(seat);
-      else if (ended && seat.outcome === undefined) this.entrance.ends(seat);
+      if (ended) this.ends(seat);
     }
     decide();
     if (seat) this.entrance.answered(seat);
@@ -73,8 +64,8 @@ export class Model {
     if (seat.ended) return;
     seat.ended = true;
     if (isCutOff) seat.endedBy = "cut off";
-    if (seat.state === "arrival") this.entrance.ends(seat);
-    if (seat.state === "member") this.sending.ends(seat);
+    if (seat.state === "member" || seat.outcome === "joins") this.sending.ends(seat);
+    else if (seat.state === "arrival" && seat.outcome === undefined) this.entrance.ends(seat);
   }
 
   /** A handler of its socket throws. */
@@ -100,53 +91,51 @@ export class Model {
 
   /** The room has put a run into its log: that is the one order. */
   sent(sender: Seat | undefined, run: Uint8Array): void {
+    const { presence } = this;
     if (sender) this.entrance.isTakenOver(sender);
-    if (sender || !this.presence.isNotice(run)) return this.sending.sent(sender, run);
+    if (sender || !presence.isNotice(run)) return this.sending.sent(sender, run);
     // Members that leave because the room stops do so before notices that do not wait.
-    if (this.isFlushing && !this.state.waiting.includes(this.presence.sender))
-      this.deadlines.leaveStopping();
-    this.presence.wait();
-    this.sending.takeTurn(this.presence.sender, run.length, run.length);
-    this.presence.sent(run);
+    if (this.isFlushing && !presence.isWaiting) this.deadlines.leaveStopping();
+    presence.wait();
+    this.sending.sent(presence.sender, run);
   }
 
   joined(seat: Seat): void {
     this.entrance.joined(seat);
-    this.receiving.joins(seat);
+    this.state.joins(seat);
     this.presence.joined(seat);
     this.sending.tells(`${seat.ownName ?? seat.name} joined`);
   }
 
-  pauses(seat: Seat): void {
-    this.receiving.misses(seat);
-    if (seat.lost) return;
-    seat.demand(!seat.paused, "paused twice");
-    seat.paused = true;
-    this.state.saw("holds");
+  /** A socket was offered bytes and took the first `count` of them. */
+  took(seat: Seat, bytes: Uint8Array, count: number): void {
+    if (seat.state === "arrival" || seat.greeting) this.entrance.greets(seat, bytes, count);
+    else this.state.took(seat, bytes, count);
   }
 
-  resumes(seat: Seat): void {
-    this.receiving.misses(seat);
+  /** The server reads from its socket no more, or again. */
+  pauses(seat: Seat, isPaused: boolean): void {
+    seat.isUsed();
     if (seat.lost) return;
-    seat.demand(seat.paused, "resumed for nothing");
-    seat.paused = false;
+    seat.demand(seat.paused !== isPaused, isPaused ? "paused twice" : "resumed for nothing");
+    seat.paused = isPaused;
+    if (isPaused) this.state.saw("holds");
   }
 
   /** The room tells that a member has left. */
-  left(seat: Seat, reason: string, behindBytes: number): void {
+  left(seat: Seat, reason: string): void {
     const { state, deadlines } = this;
     seat.demand(seat.state === "member", "left without being there");
-    if (reason === "idle" && deadlines.isIdle(seat)) deadlines.leaveIdle(seat);
+    if (reason === "idle") deadlines.leaveIdle(seat);
     const isRight = deadlines.isReason(seat, reason);
     seat.demand(isRight, `left for a wrong reason, "${reason}"`);
-    this.receiving.checkBehind(seat, behindBytes);
     const isAborted = state.stopAtMs !== undefined && state.now >= state.stopAtMs;
     seat.dropped = reason === "too slow" || seat.failed || isAborted;
     state.sawReason(reason);
     state.depart(seat);
     if (seat.leaving !== undefined) return;
-    if (seat.unsent.length === 0) state.silent.push({ seat, reason });
-    else seat.leftFor = reason;
+    seat.leftFor = reason;
+    if (seat.unsent.length === 0) seat.silentFor = reason;
   }
 
   /** The extras of the room are told that all that a member has sent is in the log. */
@@ -154,11 +143,11 @@ export class Model {
     this.entrance.isTakenOver(seat);
     if (reason === "server stopping") this.deadlines.leaveStopping();
     if (reason === "idle") this.deadlines.leaveDue();
-    const at = this.state.silent.findIndex((one) => one.seat === seat);
-    const [silent] = at < 0 ? [] : this.state.silent.splice(at, 1);
+    const { silentFor, lost } = seat;
     // One that is to leave may turn out to be gone in that moment.
-    const isRight = silent?.reason === reason || (silent && reason === "reset" && seat.lost);
-    seat.demand(Boolean(isRight), `silent for ${reason}, not ${silent?.reason}`);
+    const isRight = silentFor === reason || (silentFor && reason === "reset" && lost);
+    seat.demand(Boolean(isRight), `silent for ${reason}, not ${silentFor}`);
+    seat.silentFor = seat.leftFor = undefined;
     this.presence.left(seat);
     this.sending.tells(`${seat.ownName ?? seat.name} left: ${reason}`);
   }
@@ -177,20 +166,18 @@ export class Model {
     const { rules } = state;
     state.steps++;
     state.saw("steps");
+    for (const seat of state.seats)
+      seat.demand(seat.silentFor === undefined, "not told to have left");
     state.seats = state.seats.filter((seat) => !seat.known || seat.unsent.length > 0);
     this.sending.checkTold(turnDue);
     for (const seat of this.entrance.waiting)
       seat.demand(turnDue, "waits, and nobody is to decide about it");
-    for (const { seat } of state.silent) seat.demand(false, "not told to have left");
     expectCount("connections open", open, state.open);
     const isMember = (seat: Seat) => seat.state === "member";
     expectCount("members and those that leave", room.members.size, state.count(isMember));
-    expectCount(
-      "members",
-      room.size,
-      state.count(({ stays }) => stays),
-    );
-    if (room.log.head - room.log.tail > state.ringBytes)
+    const isHere = (seat: Seat) => seat.stays;
+    expectCount("members", room.size, state.count(isHere));
+    if (room.log.head - room.log.tail > rules.ringBytes)
       throw new Violation("the log holds more than it may");
     if (state.occupied > rules.clientsMax) throw new Violation(`${state.occupied} have seats`);
     for (const seat of state.seats) this.entrance.isTakenOver(seat);
@@ -198,7 +185,7 @@ export class Model {
       this.entrance.answered(seat);
       this.entrance.check(seat);
       this.sending.check(seat);
-      this.receiving.check(seat, turnDue);
+      state.check(seat, turnDue);
     }
   }
 
@@ -210,7 +197,6 @@ export class Model {
     if (state.isOverdue && !this.stopped) throw new Violation("goes on after its grace time");
     this.deadlines.leaveDue();
     for (const seat of state.seats) this.deadlines.checkFlush(seat);
-    state.forgetSent();
     // When somebody spoke or was dropped in this flush, the next one is due at once.
     if (!state.heldUp || turnDue || this.stopped) return;
     this.deadlines.checkHold();
@@ -224,7 +210,10 @@ export class Model {
       seat.demand(seat.unsent.length === 0, "its lines are never sent");
       seat.demand(!seat.paused, "stays paused");
       seat.demand(seat.state !== "arrival", "stays an arrival for ever");
-      if (!seat.lost && readers.has(seat)) this.receiving.checkRest(seat);
+      if (seat.lost || !readers.has(seat)) continue;
+      const [next] = seat.pending;
+      seat.demand(next === undefined, `never gets ${show(next?.bytes)}`);
+      seat.demand(!seat.leaving || seat.shut, "never gets its EOF");
     }
   }
 }

@@ -1,8 +1,6 @@
-/** `--names`: who is called what, and what each sends with its name before it. */
+/** `--names`: what is a name, and what a member sends with its name before it. */
 
 import type { Random } from "./random.ts";
-import type { Seat } from "./seat.ts";
-import type { State } from "./state.ts";
 
 const NAMES = ["ann", "Ann", "bob", "BOB", "zoë", "ZOE\u0308", "😀", "*"] as const;
 const NO_NAMES = [
@@ -21,55 +19,6 @@ const NO_NAMES = [
 export function chooseName(random: Random, badName: number, certified: boolean): string {
   if (random.chance(badName)) return random.pick(NO_NAMES);
   return random.pick(certified ? NAMES.slice(0, 3) : NAMES);
-}
-
-export class Naming {
-  #number = 0;
-  /** The last owner of each name. */
-  readonly #owners = new Map<string, Seat>();
-
-  constructor(private readonly state: State) {}
-
-  /** What somebody is told who is asked for a name. */
-  greeting(): Uint8Array {
-    this.state.saw("greetings");
-    const here = [...this.#owners.values()].filter(hasName).map(({ ownName }) => ownName);
-    const more = here.length > 10 ? ` and ${here.length - 10} more` : "";
-    const some = here.length > 0 ? ` (here: ${here.slice(0, 10).join(", ")}${more})` : "";
-    return Buffer.from(`* say your name first${some}\n`);
-  }
-
-  /** Somebody is about to join with a name; returns why it cannot. */
-  claims(seat: Seat, name: string): string | undefined {
-    if (!isName(name)) {
-      if (seat.certificate) return "certificate has no usable name";
-      return "a name is one word of 1 to 32 characters without a colon";
-    }
-    const owner = this.#owner(name);
-    if (owner && owner.certificate?.fingerprint !== (seat.certificate?.fingerprint ?? "none"))
-      return `the name ${name} is taken`;
-    if (!owner) this.#owners.delete(keyOf(name));
-    this.#owners.set(keyOf(name), seat);
-    seat.takesOver = owner;
-    seat.ownName = name;
-    this.state.saw("named");
-    return undefined;
-  }
-
-  /** It joins, and others know it by the next number if it has no name. */
-  joins(seat: Seat): void {
-    if (seat.ownName === undefined) seat.number = `#${++this.#number}`;
-  }
-
-  #owner(name: string): Seat | undefined {
-    const seat = this.#owners.get(keyOf(name));
-    return seat && hasName(seat) ? seat : undefined;
-  }
-}
-
-/** Whether it sends something under its name, or may. */
-function hasName({ state, leaving, unsent }: Seat): boolean {
-  return state === "member" ? leaving === undefined : state === "gone" && unsent.length > 0;
 }
 
 /** A line of a member with a name, or without, as it is relayed. */
@@ -104,12 +53,13 @@ function show(text: string): string {
 }
 
 /** Good enough for the names that peers have here, or parts of them. */
-function isName(name: string): boolean {
+export function isName(name: string): boolean {
   return (
     [...name].length <= 32 && /^[^\s:\0-\x1f\x7f-\x9f\u200b\u202e\ufffd\u{1d159}]+$/u.test(name)
   );
 }
 
-function keyOf(name: string): string {
+/** The same for names that are one. */
+export function keyOf(name: string): string {
   return name.normalize("NFKC").toLowerCase();
 }

@@ -4,7 +4,7 @@ import { OTHER_STARTS } from "./first-line.ts";
 import type { Model } from "./model.ts";
 import { chooseName } from "./naming.ts";
 import type { Random } from "./random.ts";
-import type { Talk, Weather } from "./rules.ts";
+import type { Choices } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 import { writeTelnet } from "./telnet.ts";
 
@@ -14,38 +14,43 @@ const LF = 0x0a;
 export interface Network {
   readonly model: Model;
   readonly random: Random;
-  readonly weather: Weather;
-  readonly talk: Talk;
+  readonly choices: Choices;
   readonly trace: ((event: string) => void) | undefined;
 }
 
-export class PeerLines {
-  readonly #network: Network;
-  readonly #isTelnet: boolean;
-  /** What the peer is about to send, and what it calls itself. */
-  #unsent: Uint8Array = new Uint8Array(0);
-  #ownName = "";
-  readonly #isShort: boolean;
+/**
+ * What a peer sends, bit by bit.
+ *
+ * @param isTelnet whether it comes by telnet, with commands among its lines
+ * @returns gives so many bytes of a stream of lines, cut anywhere; none at its end, which few streams have
+ */
+export function peerLines(
+  { random, choices, model }: Network,
+  seat: Seat,
+  isTelnet: boolean,
+): (length: number) => Uint8Array {
+  const { rules, weather, talk } = choices;
+  const { passPhrase } = model.state;
+  const longest = rules.lineBytesMax - 1;
+  const asSent = (line: Buffer) => (isTelnet ? writeTelnet(random, line) : line);
+  const isOther = random.chance(weather.speaksAnother);
+  let unsent: Buffer = Buffer.alloc(0);
+  if (isOther) unsent = Buffer.from(random.pick(OTHER_STARTS), "latin1");
+  else if (passPhrase !== undefined) unsent = choosePhrase(passPhrase);
+  // One that sends no more than its pass phrase or a request need not end that line.
+  const isShort = isOther ? random.chance(300) : passPhrase !== undefined && random.chance(30);
+  if (isShort) unsent = unsent.subarray(0, -1);
+  const ownName = rules.names && !isShort ? chooseOwnName() : "";
+  unsent = asSent(unsent);
 
-  /** @param isTelnet whether it comes by telnet, with commands among its lines */
-  constructor(network: Network, seat: Seat, isTelnet: boolean) {
-    const { random, weather, model } = network;
-    const { passPhrase } = model.state;
-    this.#network = network;
-    this.#isTelnet = isTelnet;
-    const isOther = random.chance(weather.speaksAnother);
-    if (isOther) this.#unsent = Buffer.from(random.pick(OTHER_STARTS), "latin1");
-    else if (passPhrase !== undefined) this.#unsent = this.#firstLine(passPhrase);
-    // One that sends no more than its pass phrase or a request need not end that line.
-    this.#isShort = isOther ? random.chance(300) : passPhrase !== undefined && random.chance(30);
-    if (this.#isShort) this.#unsent = this.#unsent.subarray(0, -1);
-    if (model.state.rules.names && !this.#isShort) this.#chooseName(seat);
-    if (isTelnet) this.#unsent = writeTelnet(random, this.#unsent);
-  }
+  return (length) => {
+    while (!isShort && unsent.length < length) unsent = Buffer.concat([unsent, asSent(nextLine())]);
+    const chunk = new Uint8Array(unsent.subarray(0, length));
+    unsent = unsent.subarray(length);
+    return chunk;
+  };
 
-  /** What it sends for a pass phrase. */
-  #firstLine(passPhrase: string): Buffer {
-    const { random, weather } = this.#network;
+  function choosePhrase(passPhrase: string): Buffer {
     const right = Buffer.from(`${passPhrase}${random.pick(["", "", "\r"])}\n`, "latin1");
     if (random.chance(weather.goodPassPhrase)) return right;
     return random.pick([
@@ -56,75 +61,47 @@ export class PeerLines {
     ]);
   }
 
-  /** Some bytes of a stream of lines, cut anywhere; none at its end, which few streams have. */
-  next(length: number): Uint8Array {
-    while (!this.#isShort && this.#unsent.length < length)
-      this.#unsent = Buffer.concat([this.#unsent, this.#asSent(this.#nextLine())]);
-    const chunk = new Uint8Array(this.#unsent.subarray(0, length));
-    this.#unsent = this.#unsent.subarray(length);
-    return chunk;
+  /** It has a certificate, or sends its name next. */
+  function chooseOwnName(): string {
+    const name = chooseName(random, weather.badName, rules.certified);
+    if (rules.certified) {
+      const fingerprint256 = `${name} ${Number(random.chance(200))}`;
+      seat.certificate = { subject: { CN: name }, fingerprint256 };
+    } else {
+      const line = random.pick([name, `${name}\r`, `  ${name} `, `${name}: hello`, `${name}: `]);
+      unsent = Buffer.concat([unsent, Buffer.from(`${line}\n`)]);
+    }
+    return name;
   }
 
-  #asSent(line: Buffer): Buffer {
-    return this.#isTelnet ? writeTelnet(this.#network.random, line) : line;
-  }
-
-  #nextLine(): Buffer {
-    const { random, model } = this.#network;
-    if (model.state.rules.names && random.chance(200)) return this.#nextNamed();
-    const line = Buffer.alloc(this.#lineLength() + 1, LF);
+  function nextLine(): Buffer {
+    if (rules.names && random.chance(200)) return namedLine();
+    const line = Buffer.alloc(lineLength() + 1, LF);
     const first = random.below(256);
     for (let at = 0; at < line.length - 1; at++) {
       const byte = (first + at * 37) & 0xff;
       // A byte FF would not get to clients of telnet.
-      const isLeftOut = byte === LF || (byte === 0xff && model.state.rules.telnet);
+      const isLeftOut = byte === LF || (byte === 0xff && rules.telnet);
       line[at] = isLeftOut ? 0x0d : byte;
     }
     return line;
   }
 
-  /** What is about names: one's own before a line, that of another, or what would hide it. */
-  #nextNamed(): Buffer {
-    const { random, model } = this.#network;
-    const own = `${this.#ownName}: `;
-    const longest = "z".repeat(model.state.rules.lineBytesMax - 1);
-    const line = random.pick([
-      ...[
-        own,
-        `${own}${own}`,
-        `x${own}${own}x`,
-        `${own}${longest}`,
-        "* bob left",
-        "bob: ",
-        "x",
-        "\r\r",
-        "\u009b2K",
-      ],
-      ...["\r\x1b[2Kbob: hello\r", "\x7f\t\0\u00a0\u00bf", longest.replaceAll("z", "\x1b")],
-    ]);
-    return Buffer.from(`${line}\n`);
-  }
-
   /** Without the LF. */
-  #lineLength(): number {
-    const { random, weather, talk, model } = this.#network;
-    const longest = model.state.rules.lineBytesMax - 1;
+  function lineLength(): number {
     if (random.chance(weather.tooLong)) return longest + random.between(1, 3);
     if (talk === "terse") return Math.min(longest, random.below(3));
     if (talk === "long") return Math.max(0, longest - random.below(4));
     return random.below(Math.min(longest, 40) + 1);
   }
 
-  /** The peer has a certificate, or sends its name next. */
-  #chooseName(seat: Seat): void {
-    const { random, weather, model } = this.#network;
-    const name = chooseName(random, weather.badName, model.state.rules.certified);
-    this.#ownName = name;
-    if (model.state.rules.certified) {
-      seat.certificate = { name, fingerprint: `${name} ${Number(random.chance(200))}` };
-    } else {
-      const line = random.pick([name, `${name}\r`, `  ${name} `, `${name}: hello`, `${name}: `]);
-      this.#unsent = Buffer.concat([this.#unsent, Buffer.from(`${line}\n`)]);
-    }
+  /** What is about names: one's own before a line, that of another, or what would hide it. */
+  function namedLine(): Buffer {
+    const own = `${ownName}: `;
+    const long = "z".repeat(longest);
+    const ofNames = [own, own + own, `x${own}${own}x`, own + long, "* bob left", "bob: ", "x"];
+    const controls = ["\r\r", "\u009b2K", "\r\x1b[2Kbob: hello\r", "\x7f\t\0\u00a0\u00bf"];
+    const line = random.pick([...ofNames, ...controls, "\x1b".repeat(longest)]);
+    return Buffer.from(`${line}\n`);
   }
 }

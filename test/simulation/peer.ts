@@ -1,22 +1,22 @@
 /** The peer of a simulated connection: what it sends, what lies between the two, and how fast it reads. */
 
 import type { Model } from "./model.ts";
-import { type Network, PeerLines } from "./peer-lines.ts";
+import { type Network, peerLines } from "./peer-lines.ts";
 import type { Random } from "./random.ts";
 import type { Reading, Weather } from "./rules.ts";
 import type { Seat } from "./seat.ts";
 
-/** Where a connection comes from, and how much it can have on its way. */
+/** Where a connection comes from, how much it can have on its way, and how its peer reads at first. */
 export interface Place {
   readonly port: number;
   readonly address: string | undefined;
   readonly inFlightMax: number;
+  readonly reading: Reading;
 }
 
-/** What a connection over TCP and one by WebSocket have in common; its events return whether they could be. */
+/** What a connection over TCP and one by WebSocket have in common; an event that cannot be returns false. */
 export abstract class Peer {
-  readonly seat: Seat;
-  reading: Reading = "fast";
+  reading: Reading;
   /** Whether the connection is closed, and whether the server does not read it for now. */
   closed = false;
   isPaused = false;
@@ -27,20 +27,24 @@ export abstract class Peer {
   /** How many bytes lie between socket and peer, and how many may. */
   protected inFlight = 0;
   protected readonly inFlightMax: number;
-  protected readonly network: Network;
   protected readonly model: Model;
   protected readonly random: Random;
   protected readonly weather: Weather;
-  protected readonly lines: PeerLines;
+  /** Gives so many bytes of what the peer sends. */
+  protected readonly lines: (length: number) => Uint8Array;
 
-  constructor(network: Network, seat: Seat, { inFlightMax }: Place, isTelnet: boolean) {
-    this.network = network;
+  constructor(
+    protected readonly network: Network,
+    readonly seat: Seat,
+    { inFlightMax, reading }: Place,
+    isTelnet: boolean,
+  ) {
+    this.reading = reading;
     this.model = network.model;
     this.random = network.random;
-    this.weather = network.weather;
-    this.seat = seat;
+    this.weather = network.choices.weather;
     this.inFlightMax = inFlightMax;
-    this.lines = new PeerLines(network, seat, isTelnet);
+    this.lines = peerLines(network, seat, isTelnet);
   }
 
   /** Whether its socket takes bytes again, and that it tells so. */
@@ -51,13 +55,13 @@ export abstract class Peer {
 
   pause(): void {
     this.log("is paused");
-    this.model.pauses(this.seat);
+    this.model.pauses(this.seat, true);
     this.isPaused = true;
   }
 
   resume(): void {
     this.log("is resumed");
-    this.model.resumes(this.seat);
+    this.model.pauses(this.seat, false);
     this.isPaused = false;
   }
 
@@ -66,7 +70,7 @@ export abstract class Peer {
   }
 
   /** The peer reads. */
-  read(): boolean {
+  read(): false | void {
     if (this.inFlight === 0 || this.reading === "not at all") return false;
     if (this.reading === "in bursts" && !this.random.chance(300)) return false;
     let count = this.inFlight;
@@ -75,12 +79,11 @@ export abstract class Peer {
       count = Math.min(count, this.random.between(1, this.weather.slowBytesMax));
     this.inFlight -= count;
     this.log(`reads ${count}`);
-    return true;
   }
 
   /** Time goes on, and slow peers read; their sockets drain rarely. */
   readsMeanwhile(): void {
-    if (this.isSlow && this.read() && this.random.chance(100)) this.drain();
+    if (this.isSlow && this.read() !== false && this.random.chance(100)) this.drain();
   }
 
   /** From now on it reads all that comes, unless it reads nothing. */
@@ -89,38 +92,34 @@ export abstract class Peer {
   }
 
   /** The peer half-closes. */
-  finish(): boolean {
+  finish(): false | void {
     if (this.closed || this.finSent) return false;
     this.finSent = true;
     this.log("half-closes");
-    return true;
   }
 
   /** A handler of the socket throws. */
-  fail(): boolean {
+  fail(): false | void {
     if (this.closed) return false;
     this.log("its handler fails");
     this.model.fails(this.seat);
     this.failed();
-    return true;
   }
 
   /** The socket tells that it takes bytes again; a promise, but not one on time. */
-  drain(): boolean {
+  drain(): false | void {
     if (this.closed || !this.drainDue || !this.isWritable()) return false;
     this.drainDue = false;
     this.log("drains");
-    this.model.receiving.drained(this.seat);
+    this.seat.blocked = false;
     this.drained();
-    return true;
   }
 
   /** A drain that nobody was promised. */
-  drainForNothing(): boolean {
+  drainForNothing(): false | void {
     if (this.closed || this.drainDue) return false;
     this.log("drains for nothing");
     this.drained();
-    return true;
   }
 
   /** How many of so many bytes go on their way; fewer than could, by chance, if that may be. */

@@ -89,9 +89,12 @@ function chooseRules(random: Random) {
   const telnet = readBytesMax <= 80 && random.chance(200);
   const entrance = chooseEntrance(random, telnet);
   const names = lineBytesMax >= 16 && random.chance(400);
-  return {
-    logBytes: names ? logBytes + lineBytesMax + PREFIX_BYTES_MAX : logBytes,
+  // Each byte may be a control character, which is shown as two.
+  const addedBytesMax = names ? lineBytesMax + PREFIX_BYTES_MAX : 0;
+  const rules = {
+    logBytes: logBytes + addedBytesMax,
     lineBytesMax,
+    addedBytesMax,
     names,
     telnet,
     /** Whether names are those of certificates. */
@@ -112,6 +115,10 @@ function chooseRules(random: Random) {
     history: random.chance(400) ? chooseHistory(random, logBytes) : undefined,
     bot: random.chance(300),
   };
+  const { bytes = 0, passingBytes = 0 } = rules.history ?? {};
+  const keptBytes = bytes + passingBytes;
+  /** How much the log keeps of what everybody has, and how much it holds in all. */
+  return { ...rules, keptBytes, ringBytes: rules.logBytes + keptBytes };
 }
 
 /** Less than the log, or more of it, by its size or by lines. */

@@ -1,13 +1,9 @@
 /** What the model keeps of one connection. */
 
+import { HTTP_ANSWER, speaks } from "./first-line.ts";
+
 /** A promise that was not kept. */
 export class Violation extends Error {}
-
-/** What a certificate says of a peer. */
-interface Certificate {
-  readonly name: string;
-  readonly fingerprint: string;
-}
 
 /** A line that was sent. */
 export interface Line {
@@ -32,12 +28,6 @@ export interface Held {
   readonly atLeast: number;
 }
 
-/** How far a reader had come at a time. */
-interface Step {
-  readonly position: number;
-  readonly at: Held;
-}
-
 /** Why a member leaves: for reports, and what it is told. */
 export type Why = readonly [reason: string, message?: string];
 
@@ -50,8 +40,6 @@ export class Seat {
 
   // On the way in.
 
-  /** Its address as reports show it; undefined of one that has none. */
-  readonly address: string | undefined;
   /** Why it cannot stay, known from its accept on. */
   refusal: string | undefined;
   /** Which of the things that are asked of it is next. */
@@ -60,8 +48,9 @@ export class Seat {
   begun = Buffer.alloc(0);
   /** What it has sent before it was asked for anything. */
   early = Buffer.alloc(0);
-  /** In which step it was decided whether there is something free for it. */
+  /** In which step it was decided whether there is something free for it, and in which it joined. */
   decidedStep = -1;
+  joinedStep = -1;
   /** Its place among those that had no seat on their way in. */
   seatlessNth: number | undefined;
   outcome: Outcome | undefined;
@@ -73,23 +62,22 @@ export class Seat {
   /** Its line so far, without an end. */
   unfinished = Buffer.alloc(0);
   /** Its whole lines that have no place yet, as they will be relayed. */
-  unsent: Uint8Array[] = [];
+  unsent: Buffer[] = [];
   /** What it has sent as a member, until its first line is known; undefined too of a WebSocket. */
   first: Buffer | undefined = Buffer.alloc(0);
   /** Its certificate, and what it is called. */
-  certificate: Certificate | undefined;
+  certificate: { subject: { CN: string }; fingerprint256: string } | undefined;
   ownName: string | undefined;
-  /** What the others know it by, if it has no name: a number. */
-  number = "";
+  /** What notices call it: its name or a number. */
+  shownName = "";
   /** What it is to receive at once before it sends its name. */
   greeting: Uint8Array | undefined;
-  /** The member whose name it takes over when it joins. */
-  takesOver: Seat | undefined;
   /** Why it was disconnected, and why it will be for what it has sent. */
   disconnected: Why | undefined;
   objection: Why | undefined;
-  /** Why it has left, to be told when all it has sent is sent. */
+  /** Why it has left; and why it sends no more, all that it has sent being in the log, until extras are told. */
   leftFor: string | undefined;
+  silentFor: string | undefined;
   /** Whether its end of input was delivered. */
   ended = false;
   endedBy: "end of input" | "cut off" = "end of input";
@@ -102,8 +90,6 @@ export class Seat {
   /** When it last sent a line, or joined. */
   stirredAtMs = 0;
   stirredNth = 0;
-  /** In which step it has joined. */
-  joinedStep = -1;
 
   // Receiving.
 
@@ -112,11 +98,10 @@ export class Seat {
   offset = 0;
   /** The server's last line to it, which is pending once it has all else. */
   message: Uint8Array | undefined;
-  /** Where in all that was sent its last byte taken lies, and lay before the last write. */
+  /** Where in all that was sent its last byte taken lies. */
   takenTo = 0;
-  takenBefore = 0;
   /** When it came how far. */
-  steps: Step[] = [];
+  steps: { readonly position: number; readonly at: Held }[] = [];
   /** Whether the last write was taken in part, and no drain has come since. */
   blocked = false;
   /** Whether nothing but what others send waits for its socket. */
@@ -126,11 +111,6 @@ export class Seat {
   inTheWayAtMs = -1;
   /** When others were last behind it; while they are, it may take its time. */
   passedOthersAt = 0;
-  /** Whether it is written to because it was asked, and not because it has drained. */
-  wasAsked = false;
-  /** Where it stood when the room was last held up, and since when for sure. */
-  stillPosition = -1;
-  stillSince: number | undefined;
 
   // Leaving.
 
@@ -153,12 +133,16 @@ export class Seat {
   failed = false;
   dropped = false;
 
+  /** @param address as reports show it; undefined of one that has none */
   constructor(
     readonly name: string,
-    address: string | undefined,
+    readonly address: string | undefined,
   ) {
-    this.address = address;
-    if (name.startsWith("web:")) this.first = undefined;
+    if (this.isWeb) this.first = undefined;
+  }
+
+  get isWeb(): boolean {
+    return this.name.startsWith("web:");
   }
 
   /** What reports call it. */
@@ -178,12 +162,24 @@ export class Seat {
     return this.state === "departing" || (isArrival && hasNone);
   }
 
-  /** @throws {Violation} if the condition does not hold */
-  demand(condition: boolean, what: string): void {
-    if (!condition) throw this.violation(what);
+  /** Whether a seat is taken for it: on its way in, as a member, or gone with lines still to be sent. */
+  get hasSeat(): boolean {
+    if (this.state === "arrival") return !this.isSeatless;
+    return this.state === "member" || (this.state === "gone" && this.unsent.length > 0);
   }
 
-  violation(what: string): Violation {
-    return new Violation(`${this.name}: ${what}`);
+  /** The server's last line to it, or its answer to a request. */
+  expectMessage(message: string): void {
+    this.message = Buffer.from(message === speaks("HTTP") ? HTTP_ANSWER : `* ${message}\n`);
+  }
+
+  /** The server does something with its socket, which may be closed. */
+  isUsed(): void {
+    this.demand(!this.known, "used although it is known to be gone");
+  }
+
+  /** @throws {Violation} if the condition does not hold */
+  demand(condition: boolean, what: string): void {
+    if (!condition) throw new Violation(`${this.name}: ${what}`);
   }
 }

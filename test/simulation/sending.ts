@@ -6,11 +6,11 @@
 import { hasFirstLine, protocolIn, speaks } from "./first-line.ts";
 import { asRelayed, countedBytes } from "./naming.ts";
 import type { Presence } from "./presence.ts";
-import type { Receiving } from "./receiving.ts";
 import { Seat, Violation, type Why } from "./seat.ts";
 import { show, type State } from "./state.ts";
 
 const LF = 0x0a;
+const LINE_END = Uint8Array.of(LF);
 const NOTHING = Buffer.alloc(0);
 /** The most a sender sends in one turn, unless the log is small, or its first line is longer. */
 const SHARE_BYTES = 64 << 10;
@@ -29,26 +29,14 @@ export class Sending {
 
   constructor(
     private readonly state: State,
-    private readonly receiving: Receiving,
     private readonly presence: Presence,
   ) {}
 
   /** Bytes of a member arrive. */
   receives(seat: Seat, bytes: Uint8Array): void {
-    const { lineBytesMax } = this.state.rules;
     if (this.state.stopping || seat.leaving || seat.ended || seat.disconnected) return;
     this.#looksFor(seat, bytes);
-    for (let at = 0; at < bytes.length && !seat.objection;) {
-      const end = bytes.indexOf(LF, at) + 1 || bytes.length;
-      seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
-      const isWhole = seat.unfinished.at(-1) === LF;
-      // An unfinished line leaves room for its LF.
-      const counted = countedBytes(seat.ownName, seat.unfinished) + (isWhole ? 0 : 1);
-      if (counted > lineBytesMax)
-        seat.objection = ["line too long", `line longer than ${lineBytesMax} bytes`];
-      else if (isWhole) this.#finishLine(seat);
-      at = end;
-    }
+    this.#frames(seat, bytes);
     this.settle(seat);
   }
 
@@ -58,11 +46,8 @@ export class Sending {
     const isCutOff = seat.endedBy === "cut off";
     if (isCutOff) this.state.saw("cut off");
     const isRead = !this.state.stopping && !seat.disconnected && !isCutOff;
-    if (isRead) this.#looksFor(seat, Uint8Array.of(LF));
-    if (isRead && !seat.objection && seat.unfinished.length > 0) {
-      seat.unfinished = Buffer.concat([seat.unfinished, Uint8Array.of(LF)]);
-      this.#finishLine(seat);
-    }
+    if (isRead) this.#looksFor(seat, LINE_END);
+    if (isRead && seat.unfinished.length > 0) this.#frames(seat, LINE_END);
     this.settle(seat);
   }
 
@@ -70,7 +55,7 @@ export class Sending {
   botSends(line: Uint8Array): void {
     if (this.state.stopping) return;
     const sender = new Seat("the bot", "");
-    sender.unsent.push(Buffer.concat([line, Uint8Array.of(LF)]));
+    sender.unsent.push(Buffer.concat([line, LINE_END]));
     this.state.waiting.push(sender);
     this.state.saw("bot lines");
   }
@@ -100,32 +85,32 @@ export class Sending {
     if (this.#told.length > 0 && !turnDue) throw new Violation(`the bot is not told ${this.#told}`);
   }
 
-  /** A member has sent a run, or the bot around the room. */
-  sent(sender = this.#nextBot(), run: Uint8Array): void {
-    const { state } = this;
-    this.takeTurn(sender, run.length, run.indexOf(LF) + 1);
+  /** A member has sent a run, the server notices, or the bot around the room a line. */
+  sent(sender = this.#nextBot, run: Uint8Array): void {
+    const { state, presence } = this;
+    if (!sender) throw new Violation("somebody sends what nobody has sent");
+    const isNotice = sender === presence.sender;
+    this.#takeTurn(sender, run);
     state.stirs(sender);
     for (let rest = run; rest.length > 0;) {
-      const bytes = sender.unsent.shift();
-      if (!bytes || Buffer.compare(rest.subarray(0, bytes.length), bytes) !== 0)
-        throw sender.violation(`sent ${show(rest)} instead of ${show(bytes)}`);
+      const bytes = sender.unsent.shift() ?? NOTHING;
+      const isNext = bytes.equals(rest.subarray(0, bytes.length)) && bytes.length > 0;
+      sender.demand(isNext, `sent ${show(rest)} instead of ${show(bytes)}`);
       rest = rest.subarray(bytes.length);
-      this.receiving.append(sender, bytes);
+      if (isNotice) presence.sent();
+      state.append(sender, bytes, isNotice);
       if (sender.state !== "new" && state.rules.bot) this.tells(inBot(sender, bytes));
-      state.saw("lines");
+      state.saw(isNotice ? "notices" : "lines");
       sender.demand(this.allowance(sender) > 1 - ROUNDING, "sends faster than it may");
       sender.allowance--;
     }
     if (sender.unsent.length === 0) state.waiting.splice(state.waiting.indexOf(sender), 1);
     this.settle(sender);
-    if (sender.unsent.length === 0 && sender.leftFor !== undefined)
-      state.silent.push({ seat: sender, reason: sender.leftFor });
+    if (sender.unsent.length === 0) sender.silentFor ??= sender.leftFor;
   }
 
-  #nextBot(): Seat {
-    const sender = this.state.waiting.find(({ name }) => name === "the bot");
-    if (sender) return sender;
-    throw new Violation("somebody sends what nobody has sent");
+  get #nextBot(): Seat | undefined {
+    return this.state.waiting.find(({ name }) => name === "the bot");
   }
 
   /** A newcomer was announced; what it has sent together with its pass phrase or name waits from now on. */
@@ -168,8 +153,8 @@ export class Sending {
 
   /** Lines wait only when the log has no room for the one whose turn it is. */
   checkHold(): void {
-    const { rules, ringBytes, sentBytes, tail, waiting } = this.state;
-    const freeBytes = ringBytes - (sentBytes - tail);
+    const { rules, sentBytes, tail, waiting } = this.state;
+    const freeBytes = rules.ringBytes - (sentBytes - tail);
     const fits = ({ unsent: [line] }: Seat) => (line?.length ?? 0) <= freeBytes;
     const may = waiting.filter((seat) => this.allowance(seat) >= 1 - ROUNDING);
     const forRoom = may.some((seat) => this.allowance(seat) >= 1 + ROUNDING);
@@ -177,12 +162,12 @@ export class Sending {
     const inTurn = rules.linesPerSecond === undefined ? may.slice(0, 1) : may;
     // Of members that leave in one turn, it is not known here whose notice comes first.
     if (inTurn.includes(this.presence.sender)) return;
-    if (!inTurn.every(fits) || this.#changesOfSpeaker() >= RUNS_MIN) return;
+    if (!inTurn.every(fits) || this.#changesOfSender() >= RUNS_MIN) return;
     throw new Violation(`${may[0]?.name} waits although ${freeBytes} bytes are free`);
   }
 
   /** Those who wait send in turn, a share at a time; without rates it is clear who waits for what. */
-  takeTurn(sender: Seat, bytes: number, firstLineBytes: number): void {
+  #takeTurn(sender: Seat, run: Uint8Array): void {
     const { rules, waiting } = this.state;
     if (rules.linesPerSecond !== undefined) return;
     const next = waiting[0];
@@ -191,33 +176,25 @@ export class Sending {
     if (!waiting.some(waits)) {
       this.#turn = undefined;
     } else if (sender !== this.#turn) {
-      const isNext = sender === next;
-      sender.demand(isNext, `sends although it is the turn of ${next?.name}`);
+      sender.demand(sender === next, `sends although it is the turn of ${next?.name}`);
       this.#turn = sender;
       this.#turnBytes = 0;
       waiting.push(...waiting.splice(0, 1));
     }
     const part = Math.min(SHARE_BYTES, Math.floor(rules.logBytes / 16));
+    const isLong = run.indexOf(LF) + 1 > part;
     if (this.#turnBytes === 0)
-      this.#turnBytesMax = firstLineBytes > part ? this.state.loggedBytesMax : part;
-    this.#turnBytes += bytes;
+      this.#turnBytesMax = isLong ? rules.lineBytesMax + rules.addedBytesMax : part;
+    this.#turnBytes += run.length;
     const isMore = this.#turn === sender && this.#turnBytes > this.#turnBytesMax;
-    const what = `sends ${this.#turnBytes} bytes while ${next?.name} waits`;
-    sender.demand(!isMore, what);
+    sender.demand(!isMore, `sends ${this.#turnBytes} bytes while ${next?.name} waits`);
   }
 
-  /** Of lines that were forgotten, and are a newcomer's history now, the notes may still be there. */
-  #changesOfSpeaker(): number {
+  /** How often the sender changes in what somebody still has to take. */
+  #changesOfSender(): number {
     const { tail, sent } = this.state;
-    if ((sent[0]?.start ?? tail) > tail) return RUNS_MIN;
-    let changes = 0;
-    let sender: Seat | undefined;
-    for (const line of sent) {
-      if (line.start + line.bytes.length <= tail) continue;
-      if (line.sender !== sender) changes++;
-      sender = line.sender;
-    }
-    return changes;
+    const pending = sent.filter(({ start, bytes }) => start + bytes.length > tail);
+    return pending.filter(({ sender }, at) => sender !== pending[at - 1]?.sender).length;
   }
 
   /** Looks for what is no line, until the first line is whole. */
@@ -227,6 +204,21 @@ export class Sending {
     const protocol = protocolIn(first);
     if (protocol) seat.objection = [speaks(protocol), speaks(protocol)];
     seat.first = protocol || hasFirstLine(first) ? undefined : first;
+  }
+
+  /** What has come is cut into lines, until one is too long; an unfinished one leaves room for its LF. */
+  #frames(seat: Seat, bytes: Uint8Array): void {
+    const { lineBytesMax } = this.state.rules;
+    for (let at = 0; at < bytes.length && !seat.objection;) {
+      const end = bytes.indexOf(LF, at) + 1 || bytes.length;
+      seat.unfinished = Buffer.concat([seat.unfinished, bytes.subarray(at, end)]);
+      const isWhole = seat.unfinished.at(-1) === LF;
+      const counted = countedBytes(seat.ownName, seat.unfinished) + (isWhole ? 0 : 1);
+      if (counted > lineBytesMax)
+        seat.objection = ["line too long", `line longer than ${lineBytesMax} bytes`];
+      else if (isWhole) this.#finishLine(seat);
+      at = end;
+    }
   }
 
   #finishLine(seat: Seat): void {

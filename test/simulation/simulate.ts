@@ -15,7 +15,6 @@ import { runWorld, WorldFailure } from "./world.ts";
 /** How many worlds a process runs between two messages to this one, and how often it tells of them. */
 const BATCH = 20;
 const REPORT_MS = 10_000;
-const MINUTE_MS = 60_000;
 /** The first seed of a run that has its own is below this, so that it is short to type. */
 const OWN_SEEDS = 1e9;
 
@@ -46,58 +45,50 @@ const command = {
   ],
 } as const;
 
-if (process.send) process.on("message", (batch: Batch) => process.send?.(runBatch(batch)));
+if (process.send) process.on("message", (range: Range) => process.send?.(runWorlds(range)));
 else
   await runCommand(command, async ({ seed, mutants, ...options }) => {
-    const { cores, shared, minutes } = options;
+    const { fault = "", shared, minutes, cores } = options;
     const isOwn = mutants || minutes !== undefined;
-    const { from = isOwn ? Math.ceil(Math.random() * OWN_SEEDS) : 1, fault = "" } = options;
+    const { from = isOwn ? Math.ceil(Math.random() * OWN_SEEDS) : 1 } = options;
     if (mutants) process.exit(await catchMutants({ ...options, from, fault }));
-    if (seed !== undefined) process.exit(replay(seed, shared));
-    process.exit(await runRange({ ...options, from }, cores, shared));
+    if (minutes !== undefined) console.log(`the first seed is ${from}`);
+    const seeds = minutes === undefined ? options.seeds : Number.POSITIVE_INFINITY;
+    if (seed === undefined) process.exit(await runOnCores({ shared, from, seeds }, cores, minutes));
+    const { seen, failure } = runWorlds({ shared, from: seed, seeds: 1 }, console.log);
+    console.log(failure ?? format(seen));
+    process.exit(failure === undefined ? 0 : 1);
   });
 
-/** What runs a world of this kind, and tells what was seen there. */
-function runnerOf(shared: boolean): (seed: number, trace?: (line: string) => void) => Sightings {
-  return shared ? runSharedWorld : runWorld;
-}
-
-/** Tells one world; returns the exit code. */
-function replay(seed: number, shared: boolean): number {
-  try {
-    console.log(format(runnerOf(shared)(seed, (line) => console.log(line))));
-    return 0;
-  } catch (error) {
-    console.log(explain(error, shared));
-    return 1;
-  }
-}
-
+/** So many worlds, from a seed on. */
 interface Range {
+  readonly shared: boolean;
   readonly from: number;
   readonly seeds: number;
-  readonly minutes: number | undefined;
 }
 
 /** Runs worlds in a process a core, until one fails; returns the exit code. */
-async function runRange(range: Range, cores: number, shared: boolean): Promise<number> {
+async function runOnCores(
+  { shared, from, seeds }: Range,
+  cores: number,
+  minutes = Number.POSITIVE_INFINITY,
+): Promise<number> {
   const seen: Sightings = {};
-  const { from, seeds, minutes } = range;
-  const end = minutes === undefined ? from + seeds : Number.POSITIVE_INFINITY;
+  const end = from + seeds;
   const startedAtMs = performance.now();
-  const endAtMs = startedAtMs + (minutes ?? Number.POSITIVE_INFINITY) * MINUTE_MS;
+  const endAtMs = startedAtMs + minutes * 60_000;
   let next = from;
   let failed = false;
 
   const report = (details = "") => {
     const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(0);
-    const of = minutes === undefined ? ` of ${seeds}` : ` from ${from} on`;
+    const of = seeds === Number.POSITIVE_INFINITY ? ` from ${from} on` : ` of ${seeds}`;
     console.log(`${seen["worlds"] ?? 0}${of} worlds in ${seconds} s${details}`);
   };
   const runCore = () => {
     const core = Bun.spawn([process.execPath, import.meta.path], {
       stdio: ["ignore", "inherit", "inherit"],
-      ipc(batch: ReturnType<typeof runBatch>) {
+      ipc(batch: ReturnType<typeof runWorlds>) {
         addSightings(seen, batch.seen);
         if (batch.failure) console.log(batch.failure);
         failed ||= batch.failure !== undefined;
@@ -106,15 +97,13 @@ async function runRange(range: Range, cores: number, shared: boolean): Promise<n
     });
     const giveBatch = () => {
       if (next >= end || performance.now() >= endAtMs || failed) return core.disconnect();
-      const batch: Batch = { shared, first: next, end: Math.min(end, next + BATCH) };
-      next = batch.end;
-      core.send(batch);
+      core.send({ shared, from: next, seeds: Math.min(BATCH, end - next) } satisfies Range);
+      next += BATCH;
     };
     giveBatch();
     return core.exited;
   };
 
-  if (minutes !== undefined) console.log(`the first seed is ${from}`);
   const reports = setInterval(report, REPORT_MS);
   const exitCodes = await Promise.all(Array.from({ length: cores }, runCore));
   clearInterval(reports);
@@ -122,31 +111,22 @@ async function runRange(range: Range, cores: number, shared: boolean): Promise<n
   return failed || exitCodes.some((code) => code !== 0) ? 1 : 0;
 }
 
-interface Batch {
-  readonly shared: boolean;
-  readonly first: number;
-  readonly end: number;
-}
-
-function runBatch({ shared, first, end }: Batch): { seen: Sightings; failure?: string } {
+/** Runs worlds until one fails; tells what was seen in those before, and what has gone wrong. */
+function runWorlds({ shared, from, seeds }: Range, trace?: (line: string) => void) {
   const seen: Sightings = {};
+  const run = shared ? runSharedWorld : runWorld;
   try {
-    for (let seed = first; seed < end; seed++) addSightings(seen, runnerOf(shared)(seed));
+    for (let seed = from; seed < from + seeds; seed++) addSightings(seen, run(seed, trace));
     return { seen };
   } catch (error) {
-    return { seen, failure: explain(error, shared) };
+    if (!(error instanceof WorldFailure)) throw error;
+    const replayed = `bun run simulate ${shared ? "--shared " : ""}--seed ${error.seed}`;
+    return { seen, failure: `${error.message}\n(${replayed} replays it)` };
   }
 }
 
-function explain(error: unknown, shared: boolean): string {
-  if (!(error instanceof WorldFailure)) throw error;
-  const replayed = `bun run simulate ${shared ? "--shared " : ""}--seed ${error.seed}`;
-  return `${error.message}\n(${replayed} replays it)`;
-}
-
 function format(seen: Sightings): string {
-  const inWords = (what: string) => what.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   return Object.entries(seen)
-    .map(([what, count]) => `${count} ${/ /.test(what) ? what : inWords(what)}`)
+    .map(([what, count]) => `${count} ${what}`)
     .join(", ");
 }

@@ -1,18 +1,19 @@
 /**
- * What the parts of the model share: the connections, the time, all that was
- * sent, and the few moves that more than one of them makes.
+ * The room in the plainest way there is: the connections, the time, all that was sent, and for each
+ * connection a list of the lines that it is still to get. What others send arrives whole, in one
+ * order, without a gap, and then EOF (promises 1 to 3 and 6).
  */
 
-import { HTTP_ANSWER, speaks } from "./first-line.ts";
-import { PREFIX_BYTES_MAX, type Rules } from "./rules.ts";
+import type { Rules } from "./rules.ts";
 import type { Held, Line, Seat } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 
 /** What a reader has to take, at least, in a given time. */
 const PROGRESS_BYTES = 64 << 10;
+/** The most that one is written in a turn. */
+const TURN_BYTES = 256 << 10;
 
 export class State {
-  readonly rules: Rules;
   readonly seen: Sightings = {};
   /** How many steps there were; what happens in the same one happens at once. */
   steps = 0;
@@ -20,11 +21,11 @@ export class State {
   now = 0;
   /** Those who are connected, or gone with lines still to be sent. */
   seats: Seat[] = [];
-  /** All that was sent and is still pending to somebody. */
-  sent: Line[] = [];
+  /** All that was sent. */
+  readonly sent: Line[] = [];
   sentBytes = 0;
   /** The last of all that was sent: what a newcomer receives first. */
-  history: Line[] = [];
+  readonly history: Line[] = [];
   /** Those with unsent lines, in the order they may send. */
   waiting: Seat[] = [];
   held: Held = { atMost: 0, atLeast: 0 };
@@ -33,14 +34,10 @@ export class State {
   isOverdue = false;
   /** The connection that is just being accepted. */
   arriving: Seat | undefined;
-  /** Members that send no more, all that they have sent being in the log, until extras are told. */
-  silent: { readonly seat: Seat; readonly reason: string }[] = [];
   passPhrase: string | undefined;
-  #tailBefore = 0;
   #stirred = 0;
 
-  constructor(rules: Rules) {
-    this.rules = rules;
+  constructor(readonly rules: Rules) {
     this.passPhrase = rules.passPhrase;
   }
 
@@ -71,67 +68,63 @@ export class State {
 
   /** All seats: of those on their way in, of members, and of the gone with lines still to be sent. */
   get occupied(): number {
-    return this.count((seat) => this.#hasSeat(seat));
-  }
-
-  /** The seats that clients of an address have. */
-  occupiedFrom(address: string): number {
-    const isFrom = (seat: Seat) => seat.address === address && seat.awaits !== "address";
-    return this.count((seat) => isFrom(seat) && this.#hasSeat(seat));
+    return this.count((seat) => seat.hasSeat);
   }
 
   /** How many of the connections are of some kind. */
   count(which: (seat: Seat) => boolean): number {
-    return this.seats.reduce((sum, seat) => sum + (which(seat) ? 1 : 0), 0);
+    return this.seats.filter(which).length;
   }
 
   /** How far into all that was sent the member furthest behind is. */
   get tail(): number {
-    return this.#tailOf(() => true);
+    return this.#tailOf(this.#members);
   }
 
   /** The same, without those whose connections are gone; the server may not know of that. */
   get tailOfReaders(): number {
-    return this.#tailOf((seat) => !seat.lost);
+    return this.#tailOf(this.#members.filter((seat) => !seat.lost));
   }
 
   position(seat: Seat): number {
-    const first = seat.pending[0];
+    const [first] = seat.pending;
     return first ? placeIn(first, seat.offset) : this.sentBytes;
   }
 
   /** How far it has come, without what it still has to take that is for it alone. */
   reached(seat: Seat): number {
-    let aside = seat.pending[0]?.isAside ? -seat.offset : 0;
-    for (const line of seat.pending) if (line.isAside) aside += line.bytes.length;
-    return this.position(seat) - aside;
+    const taken = seat.pending[0]?.isAside ? seat.offset : 0;
+    return this.position(seat) + taken - bytesOf(seat.pending.filter(({ isAside }) => isAside));
   }
 
-  /** The longest line that can be sent. */
-  get loggedBytesMax(): number {
-    const { lineBytesMax, names } = this.rules;
-    // Each byte may be a control character, which is shown as two.
-    return names ? 2 * lineBytesMax + PREFIX_BYTES_MAX : lineBytesMax;
+  /** A line was sent: all members but its sender are to get it. */
+  append(sender: Seat, bytes: Uint8Array, isNotice = false): void {
+    const { sentBytes: start, held: sentAt } = this;
+    const { ringBytes } = this.rules;
+    const line: Line = { sender, bytes, start, sentAt, isNotice };
+    const end = start + bytes.length;
+    this.sentBytes = end;
+    if (Math.floor(end / ringBytes) > Math.floor(start / ringBytes)) this.saw("wraps");
+    this.sent.push(line);
+    this.#keepHistory(line);
+    for (const seat of this.seats) {
+      if (seat.state !== "member" || seat === sender || seat.leaving) continue;
+      if (seat.pending.length === 0) this.#moved(seat, start);
+      seat.pending.push(line);
+    }
   }
 
-  /** How much the log keeps of what everybody has. */
-  get keptBytes(): number {
-    const { bytes = 0, passingBytes = 0 } = this.rules.history ?? {};
-    return bytes + passingBytes;
-  }
-
-  /** How much the log holds in all. */
-  get ringBytes(): number {
-    return this.rules.logBytes + this.keptBytes;
-  }
-
-  /** A member receives no more than it is to get now. */
-  leave(seat: Seat, reason: string, message?: string): void {
-    seat.leaving = reason;
-    this.silent.push({ seat, reason });
-    seat.end = this.sentBytes;
-    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
-    if (message !== undefined) this.expectMessage(seat, message);
+  /** With history, a newcomer gets the last lines of members first, and then the mark at their end. */
+  joins(seat: Seat): void {
+    const { history, sentBytes, held } = this;
+    const start = history[0]?.start ?? sentBytes;
+    if (this.rules.history) {
+      seat.pending = [...history];
+      this.#pushAside(seat, Buffer.from("* end of history\n"));
+    }
+    seat.takenTo = start;
+    seat.steps = [{ position: start, at: held }];
+    if (history.length > 0) this.saw("histories");
   }
 
   /** One has come, has a name now, or has sent something: its time to be idle starts again. */
@@ -140,19 +133,52 @@ export class State {
     seat.stirredNth = ++this.#stirred;
   }
 
-  /** The next part of what a leaver is to get has to be taken in time. */
-  expectProgress(seat: Seat, fromAtLeast: number): void {
-    const { patienceMs, lingerMs } = this.rules;
-    seat.deadlineMs = this.now + patienceMs + lingerMs;
-    seat.goalLeast = Math.min(fromAtLeast + PROGRESS_BYTES, seat.end);
-    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
+  /** A socket was offered bytes and took the first `count` of them. */
+  took(seat: Seat, bytes: Uint8Array, count: number): void {
+    const isThere = seat.state === "member" || seat.state === "departing";
+    seat.demand(isThere, "written to too early");
+    seat.demand(bytes.length > 0, "written nothing to");
+    seat.demand(bytes.length <= TURN_BYTES, `written ${bytes.length} bytes at once`);
+    this.#compare(seat, bytes);
+    this.tookOther(seat, false);
+    this.#advance(seat, count);
+    if (this.position(seat) !== this.tail) seat.passedOthersAt = this.held.atLeast;
+    seat.blocked = count < bytes.length;
   }
 
-  /** One has come further; what it takes in the moment in which it leaves is no progress yet, at the most. */
-  moved(seat: Seat, position = this.position(seat)): void {
-    seat.steps.push({ position, at: this.held });
-    const { patienceMs, lingerMs } = this.rules;
-    if (seat.leaving === undefined || seat.deadlineMs !== this.now + patienceMs + lingerMs) return;
+  /** A socket was offered bytes that are no part of what is sent. */
+  tookOther(seat: Seat, isShort: boolean): void {
+    seat.demand(!seat.shut, "written to after its EOF");
+    if (this.position(seat) === this.tailOfReaders) seat.inTheWayAtMs = this.now;
+    seat.blocked ||= isShort;
+    seat.isAnswered = !isShort;
+    seat.writtenAtMs = this.now;
+  }
+
+  /** It is sent EOF. */
+  shuts(seat: Seat): void {
+    seat.demand(!seat.shut, "sent EOF twice");
+    seat.demand(seat.state === "departing", `sent EOF while a ${seat.state}`);
+    const [next] = seat.pending;
+    seat.demand(next === undefined, `sent EOF before ${show(next?.bytes)}`);
+    seat.demand(!seat.paused, "sent EOF and left paused");
+    seat.shut = true;
+    this.saw("clean ends");
+  }
+
+  /** A member receives no more than it is to get now. */
+  leave(seat: Seat, reason: string, message?: string): void {
+    seat.leaving = reason;
+    seat.silentFor = reason;
+    seat.end = this.sentBytes;
+    this.expectProgress(seat, seat.takenTo - (this.position(seat) - this.reached(seat)));
+    if (message !== undefined) seat.expectMessage(message);
+  }
+
+  /** The next part of what a leaver is to get has to be taken in time. */
+  expectProgress(seat: Seat, fromAtLeast: number): void {
+    seat.deadlineMs = this.#leaverDueAtMs;
+    seat.goalLeast = Math.min(fromAtLeast + PROGRESS_BYTES, seat.end);
     seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
   }
 
@@ -170,38 +196,86 @@ export class State {
   depart(seat: Seat): void {
     seat.state = seat.known ? "gone" : "departing";
     seat.deadlineMs = this.now + this.rules.lingerMs;
-    const { message: bytes } = seat;
-    const aside = { sender: seat, start: this.sentBytes, sentAt: this.held, isAside: true };
-    if (bytes) seat.pending.push({ ...aside, bytes });
+    if (seat.message) this.#pushAside(seat, seat.message);
   }
 
-  expectMessage(seat: Seat, message: string): void {
-    const told = message === speaks("HTTP") ? HTTP_ANSWER : `* ${message}\n`;
-    seat.message = new TextEncoder().encode(told);
+  /** Nobody is forgotten: what can be written will be in this turn. */
+  check(seat: Seat, turnDue: boolean): void {
+    // With telnet, it may have been an answer that could not be written.
+    const isNoticed = !seat.isRefusingWrites || seat.known || this.rules.telnet;
+    seat.demand(isNoticed, "not known to be gone although a write has failed");
+    const ready = seat.state === "member" && !seat.lost && !seat.blocked;
+    const pending = seat.pending.length > 0 || seat.leaving !== undefined;
+    seat.demand(!(ready && pending) || turnDue, "forgotten: nothing will be written");
+    const lingers = seat.state === "departing" && !seat.lost && !seat.blocked;
+    seat.demand(!lingers || seat.shut, "forgotten: it gets no EOF");
   }
 
-  /** Forgets lines that everybody has had since the flush before, as the server must have too. */
-  forgetSent(): void {
-    const over = this.sent.findIndex((line) => line.start + line.bytes.length > this.#tailBefore);
-    this.sent.splice(0, over < 0 ? this.sent.length : over);
-    this.#tailBefore = this.tail;
+  get #leaverDueAtMs(): number {
+    return this.now + this.rules.patienceMs + this.rules.lingerMs;
   }
 
-  #hasSeat({ state, isSeatless, unsent }: Seat): boolean {
-    if (state === "arrival") return !isSeatless;
-    return state === "member" || (state === "gone" && unsent.length > 0);
+  get #members(): Seat[] {
+    return this.seats.filter(({ state }) => state === "member");
   }
 
-  #tailOf(which: (seat: Seat) => boolean): number {
-    let tail = this.sentBytes;
-    for (const seat of this.seats)
-      if (seat.state === "member" && which(seat)) tail = Math.min(tail, this.position(seat));
-    return tail;
+  #tailOf(readers: readonly Seat[]): number {
+    return Math.min(this.sentBytes, ...readers.map((seat) => this.position(seat)));
+  }
+
+  /** It is to get bytes that are for it alone. */
+  #pushAside(sender: Seat, bytes: Uint8Array): void {
+    const { sentBytes: start, held: sentAt } = this;
+    sender.pending.push({ sender, bytes, start, sentAt, isAside: true });
+  }
+
+  /** What is offered is what comes next, be it taken or not. */
+  #compare(seat: Seat, bytes: Uint8Array): void {
+    const all = Buffer.concat(seat.pending.map((line) => line.bytes));
+    const expected = all.subarray(seat.offset, seat.offset + bytes.length);
+    const isRight = expected.equals(bytes);
+    seat.demand(isRight, `written ${show(bytes)} instead of ${show(expected)}`);
+  }
+
+  #advance(seat: Seat, count: number): void {
+    const { pending } = seat;
+    for (let left = count; left > 0;) {
+      const line = pending[0] as Line; // more was offered than that
+      const end = Math.min(seat.offset + left, line.bytes.length);
+      left -= end - seat.offset;
+      seat.takenTo = placeIn(line, end);
+      seat.offset = end % line.bytes.length;
+      if (seat.offset > 0) continue;
+      pending.shift();
+      this.saw("deliveries");
+    }
+    if (count > 0) this.#moved(seat, this.position(seat));
+  }
+
+  /** One has come further; what it takes in the moment in which it leaves is no progress yet, at the most. */
+  #moved(seat: Seat, position: number): void {
+    seat.steps.push({ position, at: this.held });
+    if (seat.leaving === undefined || seat.deadlineMs !== this.#leaverDueAtMs) return;
+    seat.goal = Math.min(this.reached(seat) + PROGRESS_BYTES, seat.end);
+  }
+
+  /** Whole lines of members, no more of them and no more bytes than may be, and not behind too many notices. */
+  #keepHistory(line: Line): void {
+    const { history } = this;
+    const { bytes = 0, lines = Number.POSITIVE_INFINITY } = this.rules.history ?? {};
+    const keptFrom = this.sentBytes - this.rules.keptBytes;
+    if (!line.isNotice) history.push(line);
+    const isTooMuch = () => history.length > lines || bytesOf(history) > bytes;
+    while (isTooMuch() || (history[0] && history[0].start < keptFrom)) history.shift();
   }
 }
 
+function bytesOf(lines: readonly Line[]): number {
+  return lines.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
 /** Where a reader stands that has taken so many bytes of a line. */
-export function placeIn({ start, isAside }: Line, offset: number): number {
+function placeIn({ start, isAside }: Line, offset: number): number {
   return isAside ? start : start + offset;
 }
 

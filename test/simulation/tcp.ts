@@ -56,7 +56,7 @@ export class Connection extends Peer implements AcceptedSocket {
   #answerBytes = 0;
 
   constructor(network: Network, handlers: Handlers, seat: Seat, place: Place) {
-    const { handshake, telnet } = network.model.state.rules;
+    const { handshake, telnet } = network.choices.rules;
     super(network, seat, place, telnet);
     this.#handlers = handlers;
     this.#polite = this.random.chance(this.weather.politePeer);
@@ -76,7 +76,7 @@ export class Connection extends Peer implements AcceptedSocket {
     const part = bytes.subarray(offset, offset + length);
     if (this.closed) {
       this.log("is written after its close");
-      this.model.receiving.misses(this.seat);
+      this.seat.isUsed();
       // Lost in a write of telnet's before it.
       const { greeting, state } = this.seat;
       if (greeting && state === "arrival") this.model.entrance.isNotGreeted(this.seat);
@@ -84,23 +84,22 @@ export class Connection extends Peer implements AcceptedSocket {
       return -1;
     }
     if (this.random.chance(this.weather.lossInWrite)) return this.#loseInWrite(length);
-    const isAnswer = this.#isTelnet && (this.#answerBytes % 3 > 0 || part[0] === IAC);
-    const taken = isAnswer ? this.#takeAnswer(length) : this.#take(part);
+    const taken = this.#take(part);
     this.drainDue = taken < length;
     return taken;
   }
 
   shutdown(): void {
     this.log("gets EOF");
-    if (this.closed) return this.model.receiving.misses(this.seat);
-    this.model.receiving.shuts(this.seat);
+    if (this.closed) return this.seat.isUsed();
+    this.model.state.shuts(this.seat);
     this.#shut = true;
     if (this.#finSeen) this.#lose("closed on both sides", true);
   }
 
   end(): void {
     this.log("is closed by the server");
-    this.model.deadlines.closesOff(this.seat);
+    this.model.deadlines.ends(this.seat, "closed");
     const isTls = this.model.state.rules.handshake;
     const waitsForPeer = isTls && this.random.chance(this.weather.closeLater);
     if (!waitsForPeer) this.#closeByServer();
@@ -108,7 +107,7 @@ export class Connection extends Peer implements AcceptedSocket {
 
   terminate(): void {
     this.log("is reset by the server");
-    this.model.deadlines.terminates(this.seat);
+    this.model.deadlines.ends(this.seat, "reset");
     this.#closeByServer();
   }
 
@@ -116,10 +115,7 @@ export class Connection extends Peer implements AcceptedSocket {
   setKeepAlive(): void {}
 
   getPeerCertificate() {
-    const { certificate } = this.seat;
-    if (certificate === undefined) return undefined;
-    const { name, fingerprint } = certificate;
-    return { subject: { CN: name }, fingerprint256: fingerprint };
+    return this.seat.certificate;
   }
 
   /** TLS begins: the same connection from now on, as the socket that is returned beside the plain one. */
@@ -130,34 +126,32 @@ export class Connection extends Peer implements AcceptedSocket {
     return [this.#plain, this];
   }
 
-  // What may happen to it. Each returns whether it could.
+  // What may happen to it.
 
   /** The handshake is over. */
-  shakeHands(): boolean {
+  shakeHands(): false | void {
     if (!this.#tls || !this.#isShakingHands || this.closed) return false;
     this.#isShakingHands = false;
     const success = this.random.chance(this.weather.goodHandshake);
     this.log(success ? "has shaken hands" : "fails to shake hands");
     this.model.entrance.shakesHands(this.seat, success ? undefined : "plain text");
     this.#tls.handshake(this, success, success ? null : new Error("WRONG_VERSION_NUMBER"));
-    return true;
   }
 
   /** Bytes arrive at the server. */
-  send(): boolean {
-    if (!this.#isRead || this.finSent || this.#isShakingHands) return false;
-    const chunk = this.lines.next(this.random.between(1, this.model.state.rules.readBytesMax));
+  send(): false | void {
+    if (this.closed || this.isPaused || this.finSent || this.#isShakingHands) return false;
+    const chunk = this.lines(this.random.between(1, this.model.state.rules.readBytesMax));
     if (chunk.length === 0) return this.finish();
     if (this.network.trace) this.log(`sends ${show(chunk)}`);
     const lines = this.#isTelnet ? this.#nextLines(chunk) : chunk;
     if (lines.length > 0) this.model.receives(this.seat, lines);
     (this.#tls ?? this.#handlers).data(this, chunk);
-    return true;
   }
 
   /** The peer's FIN arrives at the server. */
-  deliverFin(): boolean {
-    if (!this.#isRead || !this.finSent || this.#finSeen) return false;
+  deliverFin(): false | void {
+    if (this.closed || this.isPaused || !this.finSent || this.#finSeen) return false;
     this.#finSeen = true;
     // After the server's own EOF, the peer's may come as a close alone.
     if (!this.#shut || this.random.chance(500)) {
@@ -168,29 +162,27 @@ export class Connection extends Peer implements AcceptedSocket {
       (this.#tls ?? this.#handlers).end(this);
     }
     if (this.#shut && !this.closed) this.#lose("closed on both sides", true);
-    return true;
   }
 
   /** The connection breaks. */
-  break(): boolean {
+  break(): false | void {
     if (this.closed) return false;
     this.#lose("resets");
     return this.close();
   }
 
   /** A `close` that is due arrives. */
-  close(): boolean {
+  close(): false | void {
     if (!this.closeDue) return false;
     this.closeDue = false;
     this.log("its close arrives");
     this.model.closes(this.seat);
     this.#handlers.close(this);
     if (this.#plain) this.#handlers.close(this.#plain);
-    return true;
   }
 
   /** The peer answers the server's EOF with its own. */
-  answer(): boolean {
+  answer(): false | void {
     return this.#shut && this.#polite && this.inFlight === 0 && this.finish();
   }
 
@@ -209,10 +201,6 @@ export class Connection extends Peer implements AcceptedSocket {
 
   protected failed(): void {
     this.#handlers.error(this, new Error("a handler has failed"));
-  }
-
-  get #isRead(): boolean {
-    return !this.closed && !this.isPaused;
   }
 
   /** `close` comes before the call that causes it is over. */
@@ -248,21 +236,18 @@ export class Connection extends Peer implements AcceptedSocket {
   }
 
   #take(part: Uint8Array): number {
+    const { seat, random } = this;
     const { length } = part;
-    const isGreeting = this.seat.greeting && !this.random.chance(this.weather.shortGreeting);
-    const taken = isGreeting ? this.passOnAll(length) : this.passOn(length, true);
+    const isAnswer = this.#isTelnet && (this.#answerBytes % 3 > 0 || part[0] === IAC);
+    // One that is not asked for its name yet takes all of an answer.
+    const takesAll = isAnswer
+      ? seat.state === "arrival"
+      : seat.greeting && !random.chance(this.weather.shortGreeting);
+    const taken = takesAll ? this.passOnAll(length) : this.passOn(length, true);
     if (this.network.trace) this.log(`is written ${show(part)}, takes ${taken} of ${length}`);
-    this.model.receiving.took(this.seat, part, taken);
-    return taken;
-  }
-
-  /** One that is not asked for its name yet takes all of it. */
-  #takeAnswer(length: number): number {
-    const isArrival = this.seat.state === "arrival";
-    const taken = isArrival ? this.passOnAll(length) : this.passOn(length, true);
-    this.log(`is answered, takes ${taken} of ${length}`);
-    this.#answerBytes += taken;
-    this.model.receiving.tookOther(this.seat, taken < length);
+    if (isAnswer) this.#answerBytes += taken;
+    if (isAnswer) this.model.state.tookOther(seat, taken < length);
+    else this.model.took(seat, part, taken);
     return taken;
   }
 

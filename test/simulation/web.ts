@@ -19,9 +19,7 @@ const ABNORMAL = 1006;
 
 /** The server's end, looked at from both sides. */
 class WatchedSocket extends BrowserSocket {
-  readonly seat: Seat;
-  readonly #network: Network;
-  /** What has counted as taken and was not in a message yet, and the other way round. */
+  /** What has counted as taken, and what was in messages. */
   #taken = Buffer.alloc(0);
   #sent = Buffer.alloc(0);
   isShut = false;
@@ -29,16 +27,14 @@ class WatchedSocket extends BrowserSocket {
   unreadBytes = 0;
 
   constructor(
-    network: Network,
-    seat: Seat,
+    readonly network: Network,
+    readonly seat: Seat,
     ...options: ConstructorParameters<typeof BrowserSocket>
   ) {
     super(...options);
-    this.#network = network;
-    this.seat = seat;
   }
 
-  /** A message of the server's: whole lines, and those that it was to send. */
+  /** A message of the server's: whole lines. */
   sends(message: Uint8Array): void {
     this.seat.demand(message.at(-1) === LF, "sent part of a line");
     this.#sent = Buffer.concat([this.#sent, message]);
@@ -51,54 +47,49 @@ class WatchedSocket extends BrowserSocket {
 
   override received(sent: Uint8Array): void {
     this.unreadBytes -= sent.length;
-    this.#network.model.receives(this.seat, sent);
+    this.network.model.receives(this.seat, sent);
     super.received(sent);
   }
 
   override ended(): void {
-    this.#network.model.ends(this.seat);
+    this.network.model.ends(this.seat);
     super.ended();
   }
 
   override write(bytes: Uint8Array, offset: number, length: number): number {
     const { seat } = this;
-    const { model, trace } = this.#network;
+    const { model, trace } = this.network;
     const part = bytes.subarray(offset, offset + length);
-    if (seat.known) model.receiving.misses(seat);
+    seat.isUsed();
     const taken = super.write(bytes, offset, length);
     trace?.(`${seat.name} is written ${show(part)}, takes ${taken} of ${length}`);
     if (seat.lost && seat.greeting) model.entrance.isNotGreeted(seat);
     if (seat.lost) return taken;
-    model.receiving.took(seat, part, taken);
+    model.took(seat, part, taken);
     this.#taken = Buffer.concat([this.#taken, part.subarray(0, taken)]);
-    this.#compare();
+    // What counts as taken is what was sent, or the start of a line that will be.
+    const both = Math.min(this.#taken.length, this.#sent.length);
+    const isSame = this.#taken.subarray(0, both).equals(this.#sent.subarray(0, both));
+    seat.demand(isSame, "sent something else than it was given");
     return taken;
   }
 
   override shutdown(): void {
     if (this.seat.lost) return super.shutdown();
-    this.#network.model.receiving.shuts(this.seat);
+    this.network.model.state.shuts(this.seat);
     this.isShut = true;
     super.shutdown();
     this.seat.demand(this.seat.lost, "not closed after all was taken");
-  }
-
-  /** What counts as taken is what was sent, or the start of a line that will be. */
-  #compare(): void {
-    const length = Math.min(this.#taken.length, this.#sent.length);
-    const isSame = this.#taken.subarray(0, length).equals(this.#sent.subarray(0, length));
-    this.seat.demand(isSame, "sent something else than it was given");
-    this.#taken = this.#taken.subarray(length);
-    this.#sent = this.#sent.subarray(length);
   }
 }
 
 export class WebConnection extends Peer implements Wire {
   readonly #end: WatchedSocket;
+  /** How much of a message it holds. */
   #buffered = 0;
   /** Whether a message may still come although it is paused: it was read before. */
   #hasReadMore = false;
-  #later: (() => void)[] = [];
+  readonly #later: (() => void)[] = [];
 
   constructor(network: Network, server: Connections, way: Way, seat: Seat, place: Place) {
     super(network, seat, place, false);
@@ -143,18 +134,17 @@ export class WebConnection extends Peer implements Wire {
   }
 
   /** Closes with a code; without one, it is an event that does not happen here. */
-  close(code?: number): boolean {
+  close(code?: number): false | void {
     if (code === undefined) return false;
-    if (!this.#end.isShut) this.model.deadlines.closesOff(this.seat);
+    if (!this.#end.isShut) this.model.deadlines.ends(this.seat, "closed");
     const isStopping = this.model.state.stopping;
     this.seat.demand(code === (isStopping ? 1001 : 1008), `closed with ${code}`);
     this.seat.demand(!this.#end.isShut || this.#buffered === 0, "closed while it holds something");
     this.#lose("closed by the server", code);
-    return true;
   }
 
   terminate(): void {
-    this.model.deadlines.terminates(this.seat);
+    this.model.deadlines.ends(this.seat, "reset");
     this.#lose("reset by the server", ABNORMAL);
   }
 
@@ -168,47 +158,42 @@ export class WebConnection extends Peer implements Wire {
     this.#hasReadMore = false;
   }
 
-  // What may happen to it. Each returns whether it could.
+  // What may happen to it.
 
-  shakeHands(): boolean {
+  shakeHands(): false | void {
     return false;
   }
 
   /** A message arrives. */
-  send(): boolean {
+  send(): false | void {
     if (this.closed || this.finSent || (this.isPaused && !this.#hasReadMore)) return false;
     // It is read once a turn.
     if (this.#later.length > 0) return false;
     this.seat.demand(this.isPaused || this.#end.unreadBytes === 0, "not received after a pause");
     this.#hasReadMore = false;
     const bytesMax = Math.max(1, this.model.state.rules.readBytesMax >> 1);
-    const message = this.lines.next(this.random.between(1, bytesMax));
+    const message = this.lines(this.random.between(1, bytesMax));
     if (message.length === 0) return this.finish();
     if (this.network.trace) this.log(`sends ${show(message)}`);
     this.#end.messageReceived(message);
-    return true;
   }
 
   /** The close of its peer arrives. */
-  deliverFin(): boolean {
+  deliverFin(): false | void {
     if (this.closed || this.isPaused || !this.finSent) return false;
     this.#lose("its close arrives", this.random.pick([1000, 1001, 1005, 4000]));
     this.seat.demand(this.seat.ended, "not told to have ended");
-    return true;
   }
 
-  break(): boolean {
+  break(): false | void {
     if (this.closed) return false;
     this.#lose("resets", ABNORMAL);
-    return true;
   }
 
   /** What was left for the end of a turn is done. */
-  answer(): boolean {
-    const actions = this.#later;
-    this.#later = [];
-    for (const action of actions) action();
-    return actions.length > 0;
+  answer(): false | void {
+    if (this.#later.length === 0) return false;
+    for (const action of this.#later.splice(0)) action();
   }
 
   get over(): boolean {
@@ -217,10 +202,7 @@ export class WebConnection extends Peer implements Wire {
 
   /** Whether what it holds is out. */
   protected isWritable(): boolean {
-    for (let held = Infinity; this.#buffered < held;) {
-      held = this.#buffered;
-      this.#move(false);
-    }
+    while (this.#move(false) > 0) continue;
     return this.#buffered === 0;
   }
 
@@ -232,8 +214,10 @@ export class WebConnection extends Peer implements Wire {
     this.#end.data.failed();
   }
 
-  #move(maybeShort = true): void {
-    this.#buffered -= this.passOn(this.#buffered, maybeShort);
+  #move(maybeShort = true): number {
+    const count = this.passOn(this.#buffered, maybeShort);
+    this.#buffered -= count;
+    return count;
   }
 
   /** `close` comes before whatever has caused it returns. */

@@ -5,9 +5,8 @@
 
 import type { Way } from "../../lib/doors/door.ts";
 import type { BotEvents, BotRoom } from "../../lib/extras/bot.ts";
-import type { Context, Part, Secrets } from "../../lib/extras/part.ts";
+import type { Context, Part } from "../../lib/extras/part.ts";
 import type { Extra } from "../../lib/room/extra.ts";
-import { LineLog } from "../../lib/room/line-log.ts";
 import type { Author } from "../../lib/room/order.ts";
 import { Room } from "../../lib/room/room.ts";
 import type { Life } from "../../lib/room/socket.ts";
@@ -17,24 +16,15 @@ import { Model } from "./model.ts";
 import { loadParts } from "./parts.ts";
 import type { Network } from "./peer-lines.ts";
 import { Random } from "./random.ts";
-import {
-  ADDRESSES,
-  type Choices,
-  choose,
-  choosePassPhrase,
-  type Event,
-  type Talk,
-  type Weather,
-} from "./rules.ts";
+import { ADDRESSES, type Choices, choose, choosePassPhrase, type Event } from "./rules.ts";
 import { Seat, Violation } from "./seat.ts";
 import type { Sightings } from "./sightings.ts";
 import { show } from "./state.ts";
 import { Connection, type Handlers } from "./tcp.ts";
 import { WebConnection } from "./web.ts";
 
-/** How many events may follow once no more is sent, and how often time goes on, before the room is restless. */
-const EVENTS_TO_REST = 200_000;
-const ALARMS_TO_REST = 5_000;
+/** How many events may follow once no more is sent, before the room is restless. */
+const EVENTS_TO_REST = 20_000;
 
 /** How many of them leave those slow who are; then they read all that comes. */
 const SLOW_EVENTS = 100;
@@ -63,28 +53,18 @@ export function runWorld(seed: number, trace?: (line: string) => void): Sighting
     world.run();
   } catch (cause) {
     throw new WorldFailure(seed, world.step, cause);
-  } finally {
-    onAppended = undefined;
   }
   world.model.state.saw("worlds");
   return world.model.state.seen;
 }
 
-/** The one look into the room: the order it gives to what is sent is the order of its log. */
-let onAppended: ((author: Author, run: Uint8Array) => void) | undefined;
-const append = LineLog.prototype.append;
-LineLog.prototype.append = function (author, run) {
-  onAppended?.(author, run);
-  append.call(this, author, run);
-};
-
-type OwnEvent = keyof World["events"];
+/** What happens, but not to one connection. */
+type OwnEvent = Extract<Event, keyof World>;
 
 class World implements Network {
   readonly random: Random;
   readonly model: Model;
-  readonly weather: Weather;
-  readonly talk: Talk;
+  readonly choices: Choices;
   readonly trace: ((event: string) => void) | undefined;
   step = 0;
 
@@ -92,21 +72,6 @@ class World implements Network {
   readonly #server: Connections;
   readonly #webWay: Way;
   readonly #handlers: Handlers;
-  readonly #secrets: Secrets;
-  readonly #authors = new WeakMap<Author, Seat>();
-  readonly #choices: Choices;
-  /** All but those of a connection. */
-  readonly events = {
-    connect: () => this.#connect(),
-    // A flush nobody asked for is harmless.
-    turn: () => (this.#turnDue || this.random.chance(30)) && this.#flush(),
-    time: () => this.#pass(),
-    stop: () => this.#stop(this.random.pick([0, 40, 1000, 5000])),
-    renew: () => this.#renew(),
-    botSend: () => this.#botSend(),
-    disconnect: () => this.#disconnect(),
-    change: () => this.#change(),
-  };
   /** What may happen, each as often as it has weight. */
   readonly #events: readonly Event[];
   #connections: (Connection | WebConnection)[] = [];
@@ -114,8 +79,6 @@ class World implements Network {
   readonly #seats = new Map<string, Seat>();
   /** What the server has asked for. */
   #turnDue = false;
-  /** How often time has gone on because nothing else could happen. */
-  #alarms = 0;
   #alarmAtMs = Number.POSITIVE_INFINITY;
   #stopped: Promise<void> | undefined;
   #bot: BotRoom | undefined;
@@ -129,18 +92,20 @@ class World implements Network {
     this.random = random;
     this.trace = trace && ((event) => trace(`${this.step}\t${this.model.state.now} ms\t${event}`));
     const choices = choose(random);
-    const { rules, weather, talk, weights } = choices;
-    this.#choices = choices;
-    this.weather = weather;
-    this.talk = talk;
+    const { rules, weather, weights } = choices;
+    this.choices = choices;
     const kinds = Object.entries(weights) as [Event, number][]; // and no others
     this.#events = kinds.flatMap(([event, weight]) => Array<Event>(weight).fill(event));
     this.model = new Model(rules);
-    this.#secrets = rules.handshake ? { tls: CERTIFICATE } : {};
-    this.#setPassPhrase();
+    const { state } = this.model;
     const parts: Part[] = [];
     const context: Context & { readonly parts: Part[] } = {
-      secrets: this.#secrets,
+      secrets: {
+        ...(rules.handshake && { tls: CERTIFICATE }),
+        get passPhrase() {
+          return Buffer.from(state.passPhrase ?? "", "latin1");
+        },
+      },
       parts,
       handlers: () => this.#handlers as unknown as Bun.SocketHandler<Life>,
       onWarning() {},
@@ -162,17 +127,14 @@ class World implements Network {
   }
 
   run(): void {
-    onAppended = (author, run) => {
-      const sender = this.#authors.get(author);
-      this.trace?.(`the room sends ${show(run)} of ${sender?.name}`);
-      this.model.sent(sender, run);
-    };
-    for (this.step = 1; this.step <= this.#choices.steps && !this.model.stopped; this.step++) {
-      this.#happen();
+    const { random } = this;
+    for (this.step = 1; this.step <= this.choices.steps && !this.model.stopped; this.step++) {
+      for (let tries = 0; tries < 20; tries++)
+        if (this.#try(random.pick(this.#events)) !== false) break;
       this.#check();
     }
     this.#rest();
-    if (!this.#stopped) this.#stop(60_000);
+    if (!this.#stopped) this.stop(60_000);
     this.#rest();
     if (!this.model.stopped) throw new Violation("never stops");
     while (this.#turnDue) this.#flush();
@@ -181,32 +143,13 @@ class World implements Network {
   }
 
   #openRoom(parts: readonly Part[]): Room {
-    const { state } = this.model;
-    return new Room({
-      ...state.rules,
-      keptBytes: state.keptBytes,
-      addedBytesMax: state.loggedBytesMax - state.rules.lineBytesMax,
-      now: () => state.now,
-      wake: (delayMs) => {
-        if (delayMs === 0) this.#turnDue = true;
-        else this.#alarmAtMs = Math.min(this.#alarmAtMs, state.now + delayMs);
-      },
-      extras: [
-        () => this.#observer(),
-        ...parts.flatMap(({ extra }) => extra ?? []),
-        () => ({ joined: ({ label }) => this.model.sending.begins(this.#seatOf(label)) }),
-      ],
-    });
-  }
-
-  /** What a room tells, as `reports` tells it to a program. */
-  #observer(): Extra {
     const { model } = this;
-    return {
+    const { state } = model;
+    const authors = new WeakMap<Author, Seat>();
+    const told: Extra = {
       joined: ({ label, cursor }) => {
         const seat = this.#seatOf(label);
-        model.naming.joins(seat);
-        this.#authors.set(cursor, seat);
+        authors.set(cursor, seat);
         model.joined(seat);
       },
       left: ({ label }, reason) => model.isSilent(this.#seatOf(label), reason),
@@ -214,23 +157,46 @@ class World implements Network {
         this.trace?.(`${label} is refused: ${why}`);
         model.entrance.refused(this.#seatOf(label), why);
       },
-      gone: ({ label }, reason, behindBytes) => {
-        this.trace?.(`${label} leaves: ${reason}, ${behindBytes} bytes behind`);
-        model.left(this.#seatOf(label), reason, behindBytes);
+      gone: ({ label }, reason) => {
+        this.trace?.(`${label} leaves: ${reason}`);
+        model.left(this.#seatOf(label), reason);
       },
     };
+    const room = new Room({
+      ...state.rules,
+      now: () => state.now,
+      wake: (delayMs) => {
+        if (delayMs === 0) this.#turnDue = true;
+        else this.#alarmAtMs = Math.min(this.#alarmAtMs, state.now + delayMs);
+      },
+      extras: [
+        () => told,
+        ...parts.flatMap(({ extra }) => extra ?? []),
+        () => ({ joined: ({ label }) => model.sending.begins(this.#seatOf(label)) }),
+      ],
+    });
+    // The one look into it: the order it gives to what is sent is the order of its log.
+    const append = room.log.append.bind(room.log);
+    room.log.append = (author, run) => {
+      const sender = authors.get(author);
+      this.trace?.(`the room sends ${show(run)} of ${sender?.name}`);
+      model.sent(sender, run);
+      append(author, run);
+    };
+    return room;
   }
 
   /** A bot, which answers at once now and then. */
   #program(room: BotRoom): BotEvents {
     this.#bot = room;
+    const { model, random } = this;
     const isTold = (what: string) => {
       this.trace?.(`the bot is told ${JSON.stringify(what)}`);
       try {
-        this.model.deadlines.leaveDue();
-        this.model.sending.isTold(what);
-        if (this.random.chance(300)) this.#botSend();
-        if (this.random.chance(20)) this.#disconnect();
+        model.deadlines.leaveDue();
+        model.sending.isTold(what);
+        if (random.chance(300)) this.botSend();
+        if (random.chance(20)) this.disconnect();
       } catch (error) {
         this.#thrownByBot ??= error;
       }
@@ -243,10 +209,10 @@ class World implements Network {
   }
 
   /** The bot sends a line. */
-  #botSend(): boolean {
+  botSend(): false | void {
     const { random, model } = this;
     if (this.#bot === undefined) return false;
-    const { lineBytesMax } = this.#choices.rules;
+    const { lineBytesMax } = this.choices.rules;
     const length = Math.min(random.below(20), lineBytesMax - 1);
     const line = Buffer.alloc(length, random.pick(["b", "o"]));
     this.trace?.(`the bot sends ${show(line)}`);
@@ -254,11 +220,10 @@ class World implements Network {
     const isSent = this.#bot.send(line);
     if (!model.state.stopping) this.#promises.push(isSent);
     else if (Bun.peek(isSent) !== false) throw new Violation("promises to send a line too late");
-    return true;
   }
 
   /** The program around the room disconnects a member, or one that leaves already. */
-  #disconnect(): boolean {
+  disconnect(): false | void {
     const { random, model } = this;
     const { members } = this.#room;
     if (members.size === 0) return false;
@@ -267,7 +232,6 @@ class World implements Network {
     this.trace?.(`${member.label} is disconnected: ${reason}`);
     model.sending.disconnects(this.#seatOf(member.label), reason);
     member.disconnect(reason);
-    return true;
   }
 
   /** By how it is reported: its address, with its own name before it if it has one. */
@@ -278,85 +242,68 @@ class World implements Network {
     return seat;
   }
 
-  /** One event, of those that are possible now. */
-  #happen(): void {
-    for (let tries = 0; tries < 20; tries++) if (this.#try(this.random.pick(this.#events))) return;
-  }
-
-  #try(event: Event): boolean {
-    const own = this.events[event as OwnEvent];
-    if (own) return own();
+  /** One event; false if it is not possible now. */
+  #try(event: Event): false | void {
+    if (event in this) return this[event as OwnEvent]();
     if (this.#connections.length === 0) return false;
     return this.random.pick(this.#connections)[event as Exclude<Event, OwnEvent>]();
   }
 
-  #connect(): boolean {
+  connect(): false | void {
     const { random, model } = this;
-    const { peersMax, readings, rules } = this.#choices;
+    const { peersMax, readings, rules } = this.choices;
     if (this.#connected >= peersMax || model.stopped) return false;
     // A few may still be on their way when the server stops.
     const { stopAtMs = Number.POSITIVE_INFINITY, now } = model.state;
     if (model.state.stopping && (now >= stopAtMs || !random.chance(300))) return false;
-    const isWeb = !rules.unix && !rules.handshake && random.chance(this.weather.web);
-    const seat = this.#arrive(isWeb);
-    const inFlightMax = random.between(1, this.#choices.inFlightMax);
+    const isWeb = !rules.unix && !rules.handshake && random.chance(this.choices.weather.web);
+    const seat = this.#newSeat(isWeb);
+    this.#seats.set(seat.name, seat);
+    this.trace?.(`${seat.name} connects`);
+    if (isWeb) model.state.saw("web sockets");
+    const inFlightMax = random.between(1, this.choices.inFlightMax);
     let address = rules.unix ? undefined : seat.address;
     // IPv4 addresses may come as IPv6.
     if (address?.includes(".") && !random.chance(700)) address = `::ffff:${address}`;
-    const place = { port: this.#connected, address, inFlightMax };
     const reading = random.pick(readings);
+    const place = { port: this.#connected, address, inFlightMax, reading };
     const connection = isWeb
       ? new WebConnection(this, this.#server, this.#webWay, seat, place)
       : new Connection(this, this.#handlers, seat, place);
-    connection.reading = reading;
     this.#connections.push(connection);
     model.entrance.accepts(seat);
     connection.open();
     model.entrance.accepted(seat);
-    return true;
   }
 
   /** Where the next peer comes from, and what reports will call it. */
-  #arrive(isWeb: boolean): Seat {
-    const { random, weather } = this;
-    const number = ++this.#connected;
-    const { unix } = this.#choices.rules;
-    if (isWeb) this.model.state.saw("web sockets");
-    const hasNone = !unix && !isWeb && random.chance(weather.noAddress);
+  #newSeat(isWeb: boolean): Seat {
+    const { random, choices } = this;
+    const { unix } = choices.rules;
+    const hasNone = !unix && !isWeb && random.chance(choices.weather.noAddress);
     const address = unix ? "" : hasNone ? undefined : random.pick(ADDRESSES).replace("::ffff:", "");
     const host = unix ? "unix" : address?.includes(":") ? `[${address}]` : address;
-    const seat = new Seat(`${isWeb ? "web:" : ""}${host}:${number}`, address);
-    this.trace?.(`${seat.name} connects`);
-    this.#seats.set(seat.name, seat);
-    return seat;
+    return new Seat(`${isWeb ? "web:" : ""}${host}:${++this.#connected}`, address);
   }
 
   /** Newcomers have to send another pass phrase from now on. */
-  #renew(): boolean {
+  renew(): false | void {
     const { state } = this.model;
     if (state.passPhrase === undefined) return false;
-    state.passPhrase = choosePassPhrase(this.random, this.#choices.rules.telnet);
+    state.passPhrase = choosePassPhrase(this.random, this.choices.rules.telnet);
     state.saw("new pass phrases");
     this.trace?.(`the pass phrase is ${JSON.stringify(state.passPhrase.slice(0, 20))} from now on`);
-    this.#setPassPhrase();
-    return true;
   }
 
-  #setPassPhrase(): void {
-    const { passPhrase } = this.model.state;
-    if (passPhrase !== undefined) this.#secrets.passPhrase = Buffer.from(passPhrase, "latin1");
-  }
-
-  #change(): boolean {
+  change(): false | void {
     if (this.#connections.length === 0) return false;
     const connection = this.random.pick(this.#connections);
-    connection.reading = this.random.pick(this.#choices.readings);
+    connection.reading = this.random.pick(this.choices.readings);
     this.trace?.(`${connection.seat.name} reads ${connection.reading} from now on`);
-    return true;
   }
 
   /** Time goes on: to the alarm, or less; within a turn, only a little. */
-  #pass(): boolean {
+  time(): false | void {
     const { random, model } = this;
     const alarmInMs = this.#alarmAtMs - model.state.now;
     if (this.#turnDue) {
@@ -370,7 +317,6 @@ class World implements Network {
       this.#goOn(alarmInMs + (random.chance(200) ? random.between(1, 40) : 0)); // alarms may be late
       this.#flush();
     }
-    return true;
   }
 
   #goOn(delayMs: number): void {
@@ -379,8 +325,13 @@ class World implements Network {
     for (const connection of this.#connections) connection.readsMeanwhile();
   }
 
+  /** The server does the work of a turn; a flush nobody asked for is harmless. */
+  turn(): false | void {
+    return (this.#turnDue || this.random.chance(30)) && this.#flush();
+  }
+
   /** Any flush answers all that was asked for, as in `listen`. */
-  #flush(): true {
+  #flush(): void {
     this.trace?.("the server flushes");
     this.#turnDue = false;
     this.#alarmAtMs = Number.POSITIVE_INFINITY;
@@ -394,15 +345,13 @@ class World implements Network {
     this.model.isFlushing = false;
     if (this.#thrownByBot) throw this.#thrownByBot;
     this.model.checkFlush(this.#turnDue);
-    return true;
   }
 
-  #stop(graceMs: number): boolean {
+  stop(graceMs = this.random.pick([0, 40, 1000, 5000])): false | void {
     this.trace?.(`the server is told to stop within ${graceMs} ms`);
     if (!this.#stopped) this.model.stop(graceMs);
     const stopped = this.#server.stop(graceMs);
     if (stopped !== (this.#stopped ??= stopped)) throw new Violation("stops twice");
-    return true;
   }
 
   #check(): void {
@@ -417,11 +366,10 @@ class World implements Network {
   #rest(): void {
     this.trace?.("from now on nobody sends");
     for (const connection of this.#connections) if (!connection.isSlow) connection.readOn();
-    this.#alarms = 0;
-    for (let events = 0; events < EVENTS_TO_REST && this.#alarms < ALARMS_TO_REST; events++) {
+    for (let events = 0; events < EVENTS_TO_REST; events++) {
       if (this.model.stopped) return;
       this.step++;
-      const isOver = !this.#settle();
+      const isOver = this.#settle() === false;
       const slow = this.#connections.filter((connection) => connection.isSlow);
       if (isOver || events >= SLOW_EVENTS) for (const connection of slow) connection.readOn();
       if (isOver && slow.length === 0) {
@@ -434,19 +382,17 @@ class World implements Network {
   }
 
   /** Whatever can still happen, does; time goes on when nothing else can. */
-  #settle(): boolean {
+  #settle(): false | void {
     let moved = false;
     for (const connection of this.#connections) {
-      for (const event of ["read", "drain"] as const)
-        if (!connection.isSlow) moved = connection[event]() || moved;
-      for (const event of ["close", "answer", "deliverFin"] as const)
-        moved = connection[event]() || moved;
+      const reads = connection.isSlow ? [] : (["read", "drain"] as const);
+      for (const event of [...reads, "close", "answer", "deliverFin"] as const)
+        if (connection[event]() !== false) moved = true;
     }
     if (this.#turnDue) return this.#flush();
-    if (moved) return true;
+    if (moved) return;
     if (this.#alarmAtMs === Number.POSITIVE_INFINITY) return false;
-    this.#alarms++;
     this.#goOn(this.#alarmAtMs - this.model.state.now);
-    return this.#flush();
+    this.#flush();
   }
 }
