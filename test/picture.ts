@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 
+import { runCommand } from "../lib/program/command-line.ts";
 import { endingAll, ROOT, ServerProgram } from "./harness.ts";
 import { draw, type Size } from "./picture-svg.ts";
 import { Tmux } from "./terminal/tmux.ts";
@@ -17,12 +18,21 @@ const PORT_SHOWN = "8080";
 const write = (file: string, picture: string | Uint8Array) =>
   Bun.write(join(ROOT, "test", file), picture);
 
-await endingAll(async () => {
-  await write("picture.svg", await converse());
-  await write("people.svg", await meet());
-  for (const [scheme, png] of Object.entries(await takePagePictures()))
-    await write(`page-${scheme}.png`, png);
-});
+const command = {
+  name: "picture",
+  summary: "Makes the pictures in the README, with tmux and chromium.",
+  operands: [],
+  options: {},
+  examples: [["bun run picture", "all of them, test/*.svg and test/*.png"]],
+} as const;
+await runCommand(command, () =>
+  endingAll(async () => {
+    await write("picture.svg", await converse());
+    await write("people.svg", await meet());
+    for (const [scheme, png] of Object.entries(await takePagePictures()))
+      await write(`page-${scheme}.png`, png);
+  }),
+);
 process.exit();
 
 /** Two clients in a room as it is; returns the picture of them. */
