@@ -60,6 +60,14 @@ describe("the pass phrase", () => {
     expect(Array.from({ length: 21 }, () => guess())).toEqual(first.slice(0, 21));
   });
 
+  test("that is cut off is none, and is not waited for", () => {
+    const { accept, events } = open();
+    const client = accept();
+    client.sends(SECRET);
+    client.data.ended(true);
+    expect([client.reset, events]).toEqual([true, ["refused 10.0.0.1:1: cut off"]]);
+  });
+
   test("counts by the /64 of an IPv6 address, of which one client may have all", () => {
     for (const [one, another, elsewhere, network] of [
       ["2001:db8::1", "2001:db8:0:0:ffff::", "2001:db8:0:1::1", "2001:db8:0:0"],

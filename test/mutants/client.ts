@@ -60,14 +60,12 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
     "the client's sockets are left as they are": "tune(connected); ==>",
   }),
   ...caughtBy("test/client/connect.test.ts", "lib/client/connect.ts", {
-    "addresses are tried on when the time for an answer is over":
-      "first()).finally(() => over.abort()); ==> first());",
+    "addresses are tried on when the time is over": ".finally(() => over.abort()) ==>",
   }),
   ...caughtBy("test/program/output.test.ts", "lib/program/process.ts", {
     "what stderr could not take is not counted": "return void dropped++; ==> return;",
   }),
   ...caughtBy("test/terminal/screen.test.ts", "lib/terminal/rows.ts", {
-    "a character that just fits goes to the next row":
-      "row.width + width > columns && ==> row.width + width >= columns &&",
+    "what just fits goes to the next row": "row.width + width > ==> row.width + width >=",
   }),
 ];
