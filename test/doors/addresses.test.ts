@@ -4,7 +4,6 @@ import { expect, test } from "bun:test";
 
 import { addressList } from "../../lib/doors/address-list.ts";
 import { addresses } from "../../lib/doors/addresses.ts";
-import type { Arrival } from "../../lib/doors/door.ts";
 import { openDoors } from "./open-doors.ts";
 
 const FOUR = ["203.0.113.9", "::ffff:203.0.113.9", "::FFFF:CB00:7109"];
@@ -45,18 +44,6 @@ test("nothing else is an address or a range", () => {
     expect(() => addressList("--allow", [wrong])).toThrow(
       `--allow takes an address or a range like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, not "${wrong}"`,
     );
-});
-
-test("one that is refused and goes before it can be told gives its seat back once", () => {
-  let seats = 0;
-  const refuses = (arrival: Arrival) => {
-    arrival.onRelease(() => seats++);
-    arrival.refuse("denied");
-  };
-  const holds = (arrival: Arrival) => arrival.hold({ withinMs: 1000, read() {}, late() {} });
-  const { accept, close } = openDoors([{ meet: refuses }, { isTransport: true, meet: holds }]);
-  close(accept());
-  expect(seats).toBe(1);
 });
 
 test("on a Unix socket there are none, and all may come", () => {

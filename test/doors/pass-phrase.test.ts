@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
+import type { Arrival } from "../../lib/doors/door.ts";
 import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import type { Secrets } from "../../lib/extras/part.ts";
@@ -99,4 +100,16 @@ describe("the pass phrase", () => {
     guessFrom(10_000);
     expect(guessFrom(0)).toBe(WRONG);
   });
+});
+
+test("one that is refused and goes before it can be told gives its seat back once", () => {
+  let seats = 0;
+  const refuses = (arrival: Arrival) => {
+    arrival.onRelease(() => seats++);
+    arrival.refuse("denied");
+  };
+  const holds = (arrival: Arrival) => arrival.hold({ withinMs: 1000, read() {}, late() {} });
+  const { accept, close } = openDoors([{ meet: refuses }, { isTransport: true, meet: holds }]);
+  close(accept());
+  expect(seats).toBe(1);
 });

@@ -192,14 +192,13 @@ testTls("a handshake that begins in the segment of the header ends in order", as
   const doors = [proxyProtocol(["10.0.0.1"], context).door, tls(context).door];
   const { accept, pass, left } = openDoors(doors);
   const [socket, secure] = [accept(), new FakeSocket() as never as Bun.Socket<Life>];
-  let handler: Bun.SocketHandler<Life> | undefined;
-  const upgradeTLS = (how: { socket: typeof handler }) => [(handler = how.socket)];
-  Object.assign(socket, { upgradeTLS });
+  let by: Bun.SocketHandler<Life> | undefined;
+  Object.assign(socket, { upgradeTLS: (how: { socket: typeof by }) => [(by = how.socket)] });
   socket.sends(`${TCP4}\x16\x03\x01\0\x04ab`);
   socket.sends("cd\x15\x03\x03\0\x02\x01\0"); // The rest of it, and close_notify.
-  handler?.open?.(secure);
-  handler?.handshake?.(secure, true, null);
-  handler?.end?.(secure);
+  by?.open?.(secure);
+  by?.handshake?.(secure, true, null);
+  by?.end?.(secure);
   pass(0);
   expect(left).toEqual(["192.0.2.7:56324: end of input"]);
 });
