@@ -108,7 +108,7 @@ export const SERVER_MUTANTS: readonly ProgramMutant[] = [
     "an arrival may have no time at all": "arrivalMs: [1, ==> arrivalMs: [0,",
   }),
   ...caughtBy("test/doors/pass-phrase.test.ts", "lib/doors/door.ts", {
-    "one that is cut off at a door is waited for": 'this.failed("cut off"); ==>',
+    "one that is cut off at a door is waited for": 'this.failed("cut off"); ==> ;',
     "a seat is given back twice": "releaseSeat = undefined; ==> releaseSeat ??= undefined;",
     "what is cut off at a door is all of it": "this.#isCutOff = isCutOff; ==>",
   }),
