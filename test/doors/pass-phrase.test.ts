@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
+import type { Arrival } from "../../lib/doors/door.ts";
 import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { passPhrase } from "../../lib/doors/pass-phrase.ts";
 import type { Secrets } from "../../lib/extras/part.ts";
@@ -60,6 +61,14 @@ describe("the pass phrase", () => {
     expect(Array.from({ length: 21 }, () => guess())).toEqual(first.slice(0, 21));
   });
 
+  test("that is cut off is none, and is not waited for", () => {
+    const { accept, events } = open();
+    const client = accept();
+    client.sends(SECRET);
+    client.data.ended(true);
+    expect([client.reset, events]).toEqual([true, ["refused 10.0.0.1:1: cut off"]]);
+  });
+
   test("counts by the /64 of an IPv6 address, of which one client may have all", () => {
     for (const [one, another, elsewhere, network] of [
       ["2001:db8::1", "2001:db8:0:0:ffff::", "2001:db8:0:1::1", "2001:db8:0:0"],
@@ -91,4 +100,16 @@ describe("the pass phrase", () => {
     guessFrom(10_000);
     expect(guessFrom(0)).toBe(WRONG);
   });
+});
+
+test("one that is refused and goes before it can be told gives its seat back once", () => {
+  let seats = 0;
+  const refuses = (arrival: Arrival) => {
+    arrival.onRelease(() => seats++);
+    arrival.refuse("denied");
+  };
+  const holds = (arrival: Arrival) => arrival.hold({ withinMs: 1000, read() {}, late() {} });
+  const { accept, close } = openDoors([{ meet: refuses }, { isTransport: true, meet: holds }]);
+  close(accept());
+  expect(seats).toBe(1);
 });

@@ -8,6 +8,8 @@ import { connect as connectTls } from "node:tls";
 
 import { firstBytes } from "../../lib/doors/first-bytes.ts";
 import { proxyProtocol, readProxyHeader } from "../../lib/doors/proxy-protocol.ts";
+import { tls } from "../../lib/doors/tls.ts";
+import type { Life } from "../../lib/room/socket.ts";
 import { contextWith, openParts } from "../extras/open-parts.ts";
 import { atEnd, endAfterEach, Peer } from "../harness.ts";
 import { besideWith } from "../harness/tools.ts";
@@ -183,6 +185,22 @@ testTls("over TLS, plain text is reset, and none without a header comes in", asy
   await happened(`refused ${bare.name}: no PROXY header`);
   const direct = await Peer.connect(port, { tls: trusting() });
   expect(await direct.hearsAll()).toBe("* no PROXY header\n");
+});
+
+testTls("a handshake that begins in the segment of the header ends in order", async () => {
+  const context = contextWith({ tls: material() });
+  const doors = [proxyProtocol(["10.0.0.1"], context).door, tls(context).door];
+  const { accept, pass, left } = openDoors(doors);
+  const [socket, secure] = [accept(), new FakeSocket() as never as Bun.Socket<Life>];
+  let by: Bun.SocketHandler<Life> | undefined;
+  Object.assign(socket, { upgradeTLS: (how: { socket: typeof by }) => [(by = how.socket)] });
+  socket.sends(`${TCP4}\x16\x03\x01\0\x04ab`);
+  socket.sends("cd\x15\x03\x03\0\x02\x01\0"); // The rest of it, and close_notify.
+  by?.open?.(secure);
+  by?.handshake?.(secure, true, null);
+  by?.end?.(secure);
+  pass(0);
+  expect(left).toEqual(["192.0.2.7:56324: end of input"]);
 });
 
 testTls("the header comes before addresses, TLS, telnet, pass phrase and name", async () => {

@@ -56,4 +56,16 @@ export const CLIENT_MUTANTS: readonly ProgramMutant[] = [
     "a paste is over at an end that is a part of it":
       "held.lastIndexOf(PASTE_END) ==> held.indexOf(PASTE_END)",
   }),
+  ...caughtBy("test/defaults.test.ts", "lib/client/connect.ts", {
+    "the client's sockets are left as they are": "tune(connected); ==>",
+  }),
+  ...caughtBy("test/client/connect.test.ts", "lib/client/connect.ts", {
+    "addresses are tried on when the time is over": ".finally(() => over.abort()) ==>",
+  }),
+  ...caughtBy("test/program/output.test.ts", "lib/program/process.ts", {
+    "what stderr could not take is not counted": "return void dropped++; ==> return;",
+  }),
+  ...caughtBy("test/terminal/screen.test.ts", "lib/terminal/rows.ts", {
+    "what just fits goes to the next row": "row.width + width > ==> row.width + width >=",
+  }),
 ];

@@ -60,5 +60,9 @@ export const REDIS_MUTANTS: readonly ProgramMutant[] = [
       "    this.position = id;\n",
       "    this.position = id;\n    this.isMember = this.isHere;\n",
     ],
+    "a seat stays taken whose lines wait for their turn": ".isSettled) done(); ==> .isSettled) ;",
+    "a seat stays taken whose lines get no place": "of all) done?.(); ==> of all) void done;",
+    "lines that come in its name are left out": "!isJoining && !own) ==> !isJoining && !id)",
+    "what is sent after a restart is lost again": "this.position = START; ==>",
   }),
 ];

@@ -3,9 +3,11 @@
 import { expect, test } from "bun:test";
 
 import { history } from "../../lib/extras/history.ts";
+import { DISCONNECTS } from "../../lib/program/server-messages.ts";
 import { ENTRY_BYTES, Kept, Peers } from "../../lib/redis/peers.ts";
 import { Session } from "../../lib/redis/session.ts";
 import type { RoomOptions } from "../../lib/room/room.ts";
+import { FakeSocket } from "../room/fake-socket.ts";
 import { openRoom } from "../room/open-room.ts";
 import { SimulatedLink, SimulatedStream } from "../simulation/shared/stream.ts";
 
@@ -33,7 +35,7 @@ function openShared(historyBytes: number, options: Partial<RoomOptions> = {}) {
     do settle();
     while (step());
   };
-  return { stream, links, reports, session, join, pass, settle, step, answer };
+  return { stream, links, reports, session, room, join, pass, settle, step, answer };
 }
 
 /** Another server joins, and adds lines, each in an entry of its own. */
@@ -108,6 +110,39 @@ for (const [what, happens] of Object.entries({
     expect([links.length, links[0]?.isClosed]).toEqual([1, true]);
     expect(reports.filter((report) => report !== "redis is away: cut")).toEqual([]);
   });
+
+test("out of sync, it frees the seats of those that are gone; what is sent then waits for its place", () => {
+  const { stream, links, session, room, pass, settle, answer } = openShared(0);
+  answer();
+  let seats = 0;
+  // All that may be sent at once, which waits for its place; and what waits for its turn.
+  for (const lines of [1 << 21, 1]) {
+    const socket = new FakeSocket();
+    room.join(socket, "gone", "gone", () => seats++);
+    socket.sends("\n".repeat(lines));
+    settle();
+    socket.data.closed();
+  }
+  expect(seats).toBe(0);
+  links[0]?.onLost("out of sync", "forgotten");
+  expect(seats).toBe(2);
+  session.order.append({ lastRun: -1 }, Buffer.from("said by a bot\n"));
+  pass(250);
+  links[1]?.cut(0);
+  pass(250);
+  answer();
+  expect(stream.placed.at(-1)?.lines).toBe("said by a bot\n");
+});
+
+test("it is out of sync where lines come in its name, as of a copy of the machine, and not from it", () => {
+  const { stream, join, answer } = openShared(0);
+  answer();
+  const member = join("one");
+  const of = { by: "one", number: 2, read: "0-0", tail: "0-0", isPassing: false, requests: [] };
+  stream.add({ ...of, runs: [Buffer.from("hello\n")] });
+  answer();
+  expect(member.received).toBe(`* ${DISCONNECTS.outOfSync}\n`);
+});
 
 test("a server is silent if it has not changed in four looks, and only then", () => {
   const peers = new Peers();

@@ -15,6 +15,8 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "after a short write of the mark, a newcomer is where the others are":
       "return !cursor.gone && !cursor.blocked; ==> return !cursor.gone;",
     "the mark does not count as progress": "return mark.length; ==> return 0;",
+    "history has a line too few": "(lines > max.lines || ==> (lines >= max.lines ||",
+    "the mark is sent again after a short write": "mark = mark.subarray(cursor. ==> (cursor.",
   }),
   ...faultsIn("lib/extras/names/named-lines.ts", {
     "a line has no name before it": "= length + prefix.length; ==> = length;",
@@ -31,6 +33,14 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "C1 controls are relayed": "|\\xc2[\\x80-\\x9f] ==>",
     "lines are taken that were not put together, as they are longer now":
       "end = shown === sent ? at : run.indexOf(LF, end) + 1; ==> end = at;",
+    "a line goes on with the one before it": "bytesMax + at, bytesMax ==> bytesMax, bytesMax",
+    "a name that may begin is relayed": "|| mayBegin || ==> ||",
+    "names are not counted in what fits": "lineStart + next - at > ==> length + next - at >",
+    "only the first control character is shown": "\\x9f]/g; ==> \\x9f]/;",
+    "a CR inside a line is not shown as others are": "|\\r(?!\\n) ==>",
+    "a TAB is shown": "[\\0-\\x08\\v ==> [\\0-\\t\\v",
+    "DEL is relayed": "\\x1f\\x7f] ==> \\x1f]",
+    "what is no C1 control is taken for one": "\\x80-\\x9f] ==> \\x80-\\xbf]",
   }),
   ...faultsIn("lib/extras/wrapped-lines.ts", {
     "nobody knows that lines with a name are held back":
@@ -53,9 +63,12 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       '.from(askForName(told, this.#owners.size - told.length) ==> .from(""',
     "the common name of a certificate counts for nothing":
       'if (certificate) { ==> if (certificate?.fingerprint256 === "") {',
+    "one that takes no greeting is asked": "if (taken < greeting.length) ==> if (taken < 0)",
+    "a name comes without an end": "line.length > NAME_BYTES_MAX) ==> line.length > 1e9)",
   }),
   ...faultsIn("lib/program/names.ts", {
     "names are told apart by case": ".toUpperCase().toLowerCase() ==>",
+    "names are told apart by how they are encoded": "fold(fold(name)) ==> name.toLowerCase()",
   }),
   ...faultsIn("lib/extras/presence.ts", {
     "a newcomer sends before its joining is told": [
@@ -73,6 +86,8 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "a notice that waits is not counted in how many there may be":
       "sentAtMs[notices.length] ==> sentAtMs[0]",
     "a room that stops sends notices": "|| room.isStopping) return NEVER; ==> ) return NEVER;",
+    "a notice is cut where the log is full":
+      "bytesMax) return undefined; ==> bytesMax) return line?.subarray(0, bytesMax);",
   }),
   ...faultsIn("lib/extras/idle.ts", {
     "a member that sends is idle all the same": "if (!member.isLeaving) members.start(member); ==>",
@@ -91,6 +106,8 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
       "return room.isStopping || this.member.isLeaving; ==> return this.member.isLeaving;",
     "a token bucket earns the same time twice": "Math.max(this.fullAtMs, room.now() ==> room.now(",
     "a line more than a second's worth is taken": "return run.subarray(0, end); ==> return run;",
+    "a bucket has no bottom":
+      "Math.max(this.fullAtMs, room.now()) ==> (this.fullAtMs > 0 ? this.fullAtMs : room.now())",
   }),
   ...faultsIn("lib/extras/bot.ts", {
     "a line of a bot has no end": "lines.push(Uint8Array.of(LF)); ==> lines.end();",

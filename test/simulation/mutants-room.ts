@@ -6,8 +6,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
   ...faultsIn("lib/room/line-log.ts", {
     "a run is noted where another note still is":
       "notesFull = this.#nextRun - this.#firstRun > this.#slotMask; ==> notesFull = false;",
-    "a member gets its own lines back":
-      "reader.lastRun) > position ==> reader.lastRun) > Number.POSITIVE_INFINITY",
+    "a member gets its own lines back": "reader.lastRun) > position ==> reader.lastRun) > Infinity",
     "after a short write among own lines, the cursor counts them as taken": [
       "let left = this.#piece.length - taken;",
       "let left = this.#piece.length - taken;\n    if (left > 0) return position + taken;",
@@ -18,14 +17,14 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       "this.#ringBytes = bytesMax + keptBytes ==> this.#ringBytes = Math.max(bytesMax, keptBytes)",
   }),
   ...faultsIn("lib/room/line-buffer.ts", {
-    "a line is cut where the log is full": "run.lastIndexOf(LF, bytesMax - 1) + 1; ==> bytesMax;",
+    "a line is cut where the log is full": "run.lastIndexOf(LF, bytesMax - 1) + 1 ==> bytesMax",
   }),
   ...faultsIn("lib/room/fair-queue.ts", {
     "a sender sends before those that wait": "if (this.senders.length === 0) ==>",
     "a line that is longer than a quantum is never taken":
       "?? (isFirst ? take(this.#lineBytesMax) : undefined) ==>",
-    "a line that is longer than a quantum is taken behind others":
-      "(isFirst ? take ==> (sender ? take",
+    "a line longer than a quantum is taken behind others": "(isFirst ? take ==> (sender ? take",
+    "a turn is as long as the longest line can be": "left = this. ==> left = 2 * this.",
   }),
   ...faultsIn("lib/room/member.ts", {
     "a line that is too long is no reason to leave": "this.lines.objection ?? ==>",
@@ -44,17 +43,14 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       "return isHeldUp ? now + Math.min(RETRY_MS, this.#patienceMs) : Number. ==> return Number.",
   }),
   ...faultsIn("lib/room/cursor.ts", {
-    "a reader has to take everything in each patience":
-      "const PROGRESS_BYTES = 64 << 10; ==> const PROGRESS_BYTES = 64 << 20;",
+    "a reader has to take everything in each patience": "= 64 << 10 ==> = 64 << 20",
     "a short count is taken for all": ".blocked = taken < length ==> .blocked = taken < 0",
-    "a newcomer gets what was sent before it came":
-      "this.position = room.log.head; ==> this.position = room.log.tail;",
-    "a leaver gets its EOF before it has everything":
-      "if (this.blocked) return false; ==> if (this.blocked) break;",
+    "a newcomer gets what was sent before it came": "= room.log.head; ==> = room.log.tail;",
+    "a leaver gets its EOF before it has everything": "blocked) return false ==> blocked) break",
     "a leaver gets what is sent after it has left":
       "Math.min(end, turnEnd)) && this.position === ==> this.#room.log.head) && this.position >=",
-    "a cursor writes all there is in one turn":
-      "const TURN_BYTES = 256 << 10; ==> const TURN_BYTES = 256 << 20;",
+    "a cursor writes all there is in one turn": "= 256 << 10 ==> = 256 << 20",
+    "a leaver has to take what was sent since as well": ", this.end) ==> , this.#room.log.head)",
   }),
   ...faultsIn("lib/room/room.ts", {
     "nothing is pending for a blocked member when the log is released":
@@ -71,6 +67,8 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       "if (this.isStopping && this.isSettled) ==> if (this.isStopping)",
     "names are not counted in the longest line":
       "this, quantumBytes, this.loggedBytesMax) ==> this, quantumBytes, this.lineBytesMax)",
+    "a leaver gives its seat back at once":
+      "if (gone) member.releaseSeat(); ==> member.releaseSeat(); if (gone) ;",
   }),
   ...faultsIn("lib/room/leaver.ts", {
     "a member that half-closed is reset": "this.#socket.shutdown(); ==> this.#socket.terminate();",
@@ -80,6 +78,7 @@ export const ROOM_MUTANTS: readonly Mutant[] = [
       "if (member.cursor.reached >= this.#goal) ==> if (member.cursor.position >= 0)",
     "a refusal has no message": '`* ${message}\\n` ==> ""',
     "an answer of another protocol is sent as a line": [' || message.endsWith("\\n")', ""],
+    "a leaver need not take a line for it alone": "reached >= this ==> position >= this",
   }),
   ...faultsIn("lib/room/deadlines.ts", {
     "the newest that lingers makes room":

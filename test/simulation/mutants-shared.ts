@@ -65,6 +65,8 @@ export const SHARED_MUTANTS: readonly Mutant[] = [
       "piece.run = run.subarray ==> if (end === run.length) piece.run = run.subarray",
     "notices of other servers count as lines of members":
       "isPassing ? this.#passingOthers : this.#others ==> isPassing ? this.#others : this.#others",
+    "own lines are as those of others":
+      "...own.pieces); ==> ...own.pieces.map((piece) => ({ ...piece, author })));",
   }),
   ...faultsIn("lib/redis/peers.ts", {
     "what was there before a server knows of it is trimmed":

@@ -2,6 +2,8 @@
 
 import { expect, test } from "bun:test";
 
+import { BrowserSocket } from "../../lib/web/web-socket.ts";
+import { openParts } from "../extras/open-parts.ts";
 import { atEnd, endAfterEach, testBeside } from "../harness.ts";
 import { figuresOf } from "../harness/figures.ts";
 import { numberedLines } from "../harness/tools.ts";
@@ -33,6 +35,23 @@ testBeside(
     expect(server.processorMs - before, "ms; 19,000 if one by one").toBeLessThan(10_000);
   },
 );
+
+test("what the system takes of what Bun holds counts as taken before Bun tells of it", () => {
+  const { connections, join, settle } = openParts([], { logBytes: 8, lineBytesMax: 8 });
+  let held = 0;
+  const wire = {
+    ...{ isPaused: false, ping: () => 0, pause() {}, resume() {}, close() {}, terminate() {} },
+    sendBinary: ({ length }: Uint8Array) => (held = length),
+    getBufferedAmount: () => held,
+    cork: () => (held = 0),
+  };
+  const [way = { kind: "web", doors: [], open: 0 }] = connections.ways;
+  new BrowserSocket(connections, way, { address: "::1", port: 1 }).opened(wire as never);
+  const sender = join("sender");
+  sender.sends("1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+  settle();
+  expect(sender.paused).toBe(false);
+});
 
 /** Both ends of a WebSocket of Bun, and what its handlers are told of its end. */
 async function openBun() {
