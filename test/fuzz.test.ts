@@ -75,6 +75,7 @@ const SAME_CHARACTERS = [
   "é É e\u0301 E\u0301",
   "ß ẞ ss SS ſs sS",
   "ω Ω \u2126",
+  "ᾄ ᾀ\u0301",
   "σ ς Σ",
   "ﬁ fi FI fI",
   "k K \u212a",

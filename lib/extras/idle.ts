@@ -16,7 +16,6 @@ export function idle(idleMs: number): Part {
   return {
     extra(room) {
       const members = new Deadlines<Member>(idleMs, room.now);
-      const stop = (member: Member) => members.stop(member);
       return {
         joined(member) {
           members.start(member);
@@ -25,8 +24,7 @@ export function idle(idleMs: number): Part {
         sent(member) {
           if (!member.isLeaving) members.start(member);
         },
-        left: stop,
-        gone: stop,
+        gone: (member) => members.stop(member),
         flush(now) {
           for (const member of members.over(now)) {
             members.start(member);

@@ -55,6 +55,8 @@ class Names implements Door, Extra {
   readonly #reservations: Reservations | undefined;
   /** By their keys, in the order they came. */
   readonly #owners = new Map<string, Owner>();
+  /** How many of them are members. */
+  #here = 0;
 
   constructor(context: Context) {
     this.#context = context;
@@ -71,7 +73,7 @@ class Names implements Door, Extra {
     }
     const members = this.#owners.values().filter(({ member }) => member);
     const told = Array.from(members.take(TOLD_MAX), ({ name }) => name);
-    const greeting = Buffer.from(askForName(told, this.#owners.size - told.length));
+    const greeting = Buffer.from(askForName(told, this.#here - told.length));
     const taken = socket.write(greeting, 0, greeting.length);
     if (socket.data !== arrival) return;
     // A new socket takes so little, or is of no use; and no line is sent in part.
@@ -91,7 +93,9 @@ class Names implements Door, Extra {
 
   joined(member: Member): void {
     const owner = this.#owners.get(nameKey(member.name));
-    if (owner) owner.member = member;
+    if (!owner) return;
+    owner.member = member;
+    this.#here++;
   }
 
   left(member: Member, reason: string): void {
@@ -106,6 +110,7 @@ class Names implements Door, Extra {
   restarted(): void {
     const owners = [...this.#owners.values()];
     this.#owners.clear();
+    this.#here = 0;
     for (const { member, arrival } of owners)
       if (!member) this.#refuse(arrival, DISCONNECTS.outOfSync);
   }
@@ -125,6 +130,7 @@ class Names implements Door, Extra {
     const isSame = fingerprint !== undefined && fingerprint === before?.fingerprint;
     if (before && !(isSame && before.member)) return arrival.refuse(REFUSALS.nameTaken(name));
     const owner: Owner = { key, name, fingerprint, arrival };
+    if (before) this.#here--;
     arrival.name = name;
     this.#owners.set(key, owner);
     arrival.onRelease(() => this.#free(owner));
@@ -162,6 +168,7 @@ class Names implements Door, Extra {
   #free(owner: Owner): void {
     if (this.#owners.get(owner.key) !== owner) return;
     this.#owners.delete(owner.key);
+    if (owner.member) this.#here--;
     this.#reservations?.release(owner.key);
   }
 }
