@@ -60,7 +60,7 @@ export const EXTRAS_MUTANTS: readonly Mutant[] = [
     "one that has left keeps its name": ["    this.#free(owner);\n    if (owner", "    if (owner"],
     "a name may be anything": ["if (!isName(name))\n", 'if (name === "")\n'],
     "a newcomer is not told to send its name":
-      '.from(askForName(told, this.#owners.size - told.length) ==> .from(""',
+      '.from(askForName(told, this.#here - told.length) ==> .from(""',
     "the common name of a certificate counts for nothing":
       'if (certificate) { ==> if (certificate?.fingerprint256 === "") {',
     "one that takes no greeting is asked": "if (taken < greeting.length) ==> if (taken < 0)",
