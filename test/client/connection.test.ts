@@ -4,7 +4,7 @@ import { expect, spyOn, test } from "bun:test";
 import { readFileSync } from "node:fs";
 
 import { openConnection } from "../../lib/client/connect.ts";
-import { endAfterEach } from "../harness.ts";
+import { endAfterEach, LONGEST_MS } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
 import { pair } from "./follow.ts";
 
@@ -15,9 +15,7 @@ const MIB = 1 << 20;
 test("close sends what writes that overlap have, in order, and waits for the server", async () => {
   const { here, there } = await pair();
   there.pause();
-  const received = spyOn(here, "received");
-  there.say(Buffer.alloc(2 * MIB, "never read\n")); // More than it takes without being read.
-  await eventually("two pieces", () => received.mock.calls.length >= 2);
+  await there.sayAll("never read\n".repeat(1000));
   const parts = ["a", "ä", "c"].map((letter) => letter.repeat(4 * MIB));
   const taken: number[] = [];
   const writes = parts.map((part, n) =>
@@ -38,6 +36,18 @@ test("close sends what writes that overlap have, in order, and waits for the ser
   expect(events).toEqual(["the server ends", "closed"]);
   expect([await here.read(), await there.closed()]).toEqual([undefined, "end"]);
   await here.close();
+});
+
+test("close discards what was not read, also more than is taken without being read", async () => {
+  const { here, there } = await pair();
+  const received = spyOn(here, "received");
+  const sent = there.sayAll(Buffer.alloc(16 * MIB, "never read\n"));
+  await eventually("it to stop reading", () => received.mock.calls.length >= 2);
+  const closing = here.close(LONGEST_MS);
+  expect([await sent, await there.hearsAll()]).toEqual([true, ""]);
+  there.endInput();
+  await closing;
+  expect(await there.closed()).toBe("end");
 });
 
 test.each(["read", "lines"])("of a lost connection %s has what came, then why", async (how) => {
