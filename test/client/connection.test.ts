@@ -71,6 +71,15 @@ test.each(["read", "lines"])("of a lost connection %s has what came, then why", 
   expect(seen).toEqual(how === "read" ? ["one\ntwo\nunfini"] : ["one", "two"]);
 });
 
+test("a write to a server that has closed is in vain, and read tells why", async () => {
+  const { here, there } = await pair();
+  await there.end();
+  await eventually("its end", () => here.endedByServer);
+  await eventually("a write to fail", async () => !(await here.write("nobody reads this\n")));
+  const message = `lost the connection to ${here.address}: closed by the server`;
+  await expect(here.read()).rejects.toMatchObject({ message, code: "EPIPE" });
+});
+
 test("a server that ends first is known for it, even if nobody has noticed yet", async () => {
   const accepted = Promise.withResolvers<Bun.Socket>();
   const socket = { open: accepted.resolve, data() {} };

@@ -71,16 +71,6 @@ testBeside("a stale socket is replaced, and that of a busy server is not", async
   expect(fs.existsSync(path)).toBe(false);
 });
 
-test("a server that is stopped a second time leaves the path to the next one", async () => {
-  const unix = newPath();
-  const first = await listen({ unix });
-  await first.stop();
-  const second = await listen({ unix });
-  await first.stop();
-  await expectLive(unix);
-  await second.stop();
-});
-
 test("what is on the path and is no socket stays as it is", async () => {
   for (const make of [
     (path: string) => fs.writeFileSync(path, "precious"),
