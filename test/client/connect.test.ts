@@ -1,6 +1,7 @@
 /** Finding the server: which address is tried when, one connection in all, and what stops that. */
 
 import { expect, spyOn, test } from "bun:test";
+import { renameSync } from "node:fs";
 
 import {
   connect,
@@ -100,6 +101,10 @@ test("a place where no server is, or none can be, is named, with what is wrong",
   const host = await Host.open();
   host.close();
   const file = newFile("file", "");
+  const abandoned = `${file}.abandoned`;
+  const listener = Bun.listen({ unix: `${file}.unix`, socket: { data() {} } });
+  renameSync(`${file}.unix`, abandoned);
+  listener.stop(true);
   const at = { host: "127.0.0.1", port: 1 };
   const own = "invalid argument; a link-local address needs its interface, like fe80::1%eth0";
   for (const [options, why, permanent = false] of [
@@ -108,6 +113,7 @@ test("a place where no server is, or none can be, is named, with what is wrong",
     [{ host: "fe80::1", port: 1 }, own],
     [{ unix: `${file}.none` }, "no such file or directory"],
     [{ unix: file }, "it is not a socket", true],
+    [{ unix: abandoned }, "connection refused"],
     [{ ...at, port: 0 }, "port is a whole number from 1 to 65535, not 0", true],
     [{ ...at, answerMs: 0 }, "answerMs is a number from 1 on, not 0", true],
   ] as [ConnectOptions, string, boolean?][]) {

@@ -1,10 +1,10 @@
 /** One end of a connection, against a server that the test plays. */
 
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { readFileSync } from "node:fs";
 
 import { openConnection } from "../../lib/client/connect.ts";
-import { endAfterEach } from "../harness.ts";
+import { endAfterEach, LONGEST_MS } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
 import { pair } from "./follow.ts";
 
@@ -38,6 +38,18 @@ test("close sends what writes that overlap have, in order, and waits for the ser
   await here.close();
 });
 
+test("close discards what was not read, also more than is taken without being read", async () => {
+  const { here, there } = await pair();
+  const received = spyOn(here, "received");
+  const sent = there.sayAll(Buffer.alloc(16 * MIB, "never read\n"));
+  await eventually("it to stop reading", () => received.mock.calls.length >= 2);
+  const closing = here.close(LONGEST_MS);
+  expect([await sent, await there.hearsAll()]).toEqual([true, ""]);
+  there.endInput();
+  await closing;
+  expect(await there.closed()).toBe("end");
+});
+
 test.each(["read", "lines"])("of a lost connection %s has what came, then why", async (how) => {
   const { here, there } = await pair();
   there.pause();
@@ -57,6 +69,15 @@ test.each(["read", "lines"])("of a lost connection %s has what came, then why", 
   const message = `lost the connection to ${here.address}: reset by the server`;
   await expect(loop()).rejects.toMatchObject({ name: "UserError", message, code: "ECONNRESET" });
   expect(seen).toEqual(how === "read" ? ["one\ntwo\nunfini"] : ["one", "two"]);
+});
+
+test("a write to a server that has closed is in vain, and read tells why", async () => {
+  const { here, there } = await pair();
+  await there.end();
+  await eventually("its end", () => here.endedByServer);
+  await eventually("a write to fail", async () => !(await here.write("nobody reads this\n")));
+  const message = `lost the connection to ${here.address}: closed by the server`;
+  await expect(here.read()).rejects.toMatchObject({ message, code: "EPIPE" });
 });
 
 test("a server that ends first is known for it, even if nobody has noticed yet", async () => {

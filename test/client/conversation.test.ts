@@ -65,6 +65,24 @@ test.each<[readonly string[], string]>([
   }
 });
 
+testBeside("a name is sent to a server that asks; late, too, but not after the end", async () => {
+  for (const [hasEnded, name] of [
+    [false, "alice"],
+    [true, ""],
+  ] as const) {
+    const { here, there } = await pair();
+    const one = new OneConnection(here, { sends: true, name: "alice" }, () => {});
+    if (hasEnded) one.endOutput();
+    there.say(ASK);
+    await one.read();
+    if (!hasEnded) await Bun.sleep(700); // Nobody is refused so late, but it was asked.
+    void one.read();
+    expect(await one.joined).toBe(name);
+    one.endOutput();
+    expect(await there.hearsAll()).toBe(name && `${name}\n`);
+  }
+});
+
 for (const reconnects of [false, true])
   describe(`when asked for a name (reconnects: ${reconnects}), a client`, () => {
     for (const [how, name, before, asked, answer, after] of [

@@ -153,20 +153,21 @@ for (const [signal, code, isRead] of [
     expect([await client.exited, client.stderr]).toEqual([code, ""]);
   });
 
-testBeside("it leaves pipes in blocking mode, which others share", async () => {
-  const command = "cat | { echo pid $BASHPID; exec @; } 2>&1 | cat";
-  const { program, guest } = await play(command, "--reconnect --name x");
-  const [, pid] = await program.printed(/pid (\d+)/);
-  guest.say("received\n");
-  await program.printed("received");
-  program.say("sent\n");
-  await guest.hears("sent\n");
-  for (const descriptor of [0, 1, 2]) {
-    const info = await Bun.file(`/proc/${pid}/fdinfo/${descriptor}`).text();
-    const [, octal = "7777"] = /flags:\s+(\d+)/.exec(info) ?? [];
-    expect(Number.parseInt(octal, 8) & O_NONBLOCK).toBe(0);
-  }
-});
+for (const options of ["", "--reconnect --name x"])
+  testBeside(`it leaves pipes in blocking mode, which others share (${options})`, async () => {
+    const command = "cat | { echo pid $BASHPID; exec @; } 2>&1 | cat";
+    const { program, guest } = await play(command, options);
+    const [, pid] = await program.printed(/pid (\d+)/);
+    guest.say("received\n");
+    await program.printed("received");
+    program.say("sent\n");
+    await guest.hears("sent\n");
+    for (const descriptor of [0, 1, 2]) {
+      const info = await Bun.file(`/proc/${pid}/fdinfo/${descriptor}`).text();
+      const [, octal = "7777"] = /flags:\s+(\d+)/.exec(info) ?? [];
+      expect(Number.parseInt(octal, 8) & O_NONBLOCK).toBe(0);
+    }
+  });
 
 testBeside("what cannot be read or written is told in a line", async () => {
   const host = await Host.open();

@@ -147,6 +147,9 @@ testBeside("a person is connected again once joined; by a key if idle; or never"
   expect(idle.shown.at(-1)).toBe("not connected");
   skip();
   await idle.joins("bob: hi again\n");
+  const leaver = await converse({ tries: "once joined", onWait: () => leaver.room.endOutput() });
+  await leaver.isDismissed("bob: hi\n* idle for 5m\n");
+  expect(await leaver.ended).toBe("all went well");
   const service = await converse({ onWait });
   await service.isDismissed("bob: hi\n* idle for 5m\n");
   await service.joins("bob: hi again\n");

@@ -203,8 +203,10 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const)
 
 test.each(["TLS", "TCP"])("over %s, the server ends in order, also amid a flood", async (over) => {
   const tls = over === "TLS" ? pair("server") : undefined;
-  const server = await listen({ ...HERE, tls, lineBytesMax: 100, clientsMax: 1 });
-  const join = () => connectTls(server.port, undefined, tls ? {} : { tls });
+  const passPhrase = Buffer.from("open sesame");
+  const server = await listen({ ...HERE, tls, lineBytesMax: 100, clientsMax: 1, passPhrase });
+  const join = (phrase = passPhrase) =>
+    connectTls(server.port, undefined, { passPhrase: phrase, ...(tls ? {} : { tls }) });
   const inOrder = (received: string) => ({ received, end: "in order" });
   const member = await join();
   const surplus = await join();
@@ -212,6 +214,9 @@ test.each(["TLS", "TCP"])("over %s, the server ends in order, also amid a flood"
   expect(await readAll(surplus)).toEqual(inOrder("* room is full\n"));
   void member.write(FLOOD);
   expect(await readAll(member)).toEqual(inOrder("* line longer than 100 bytes\n"));
+  const stranger = await join(Buffer.from("open wheat"));
+  void stranger.write(FLOOD);
+  expect(await readAll(stranger)).toEqual(inOrder("* wrong pass phrase\n"));
   const halfClosed = await join();
   halfClosed.endOutput();
   expect(await readAll(halfClosed)).toEqual(inOrder(""));
@@ -219,6 +224,6 @@ test.each(["TLS", "TCP"])("over %s, the server ends in order, also amid a flood"
   await eventually("the last to join", () => server.size === 1);
   const stopped = server.stop();
   expect(await readAll(last)).toEqual(inOrder(""));
-  for (const one of [surplus, member, last]) one.endOutput();
+  for (const one of [surplus, member, stranger, last]) one.endOutput();
   await stopped;
 });

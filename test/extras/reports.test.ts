@@ -2,8 +2,11 @@
 
 import { expect, test } from "bun:test";
 
-import { bot } from "../../lib/extras/bot.ts";
+import { bot, type BotEvents } from "../../lib/extras/bot.ts";
+import { names } from "../../lib/extras/names/names.ts";
 import { rate } from "../../lib/extras/rate.ts";
+import type { Extra } from "../../lib/room/extra.ts";
+import type { Member } from "../../lib/room/member.ts";
 import { openReportingRoom } from "../../lib/server/listen.ts";
 import { FakeSocket } from "../room/fake-socket.ts";
 import { contextWith, openParts } from "./open-parts.ts";
@@ -30,6 +33,44 @@ test("that throws changes nothing, and the error is told once the room is done",
   await Promise.resolve();
   expect(errors).toEqual(["join", "join", "refuse", "line", "leave"]);
 });
+
+for (const [how, act] of [
+  ["disconnects", (member: Member) => member.disconnect("away")],
+  ["resets", ({ cursor }: Member) => cursor.socket.data.failed("thrown out")],
+] as const)
+  test.each(["joined", "left", "gone", "refused", "onJoin", "onLine", "onLeave"])(
+    `that ${how} all members at %s: each leaves once, and the room comes to rest`,
+    (report) => {
+      const left: string[] = [];
+      let reports = 0;
+      const meddle = () => {
+        reports++;
+        for (const member of [...room.members]) act(member);
+      };
+      const meddler: Extra = { [report]: meddle };
+      const events: BotEvents = { [report]: meddle };
+      const opened = openParts([names, (context) => bot(() => events, context)], {
+        clientsMax: 3,
+        extras: [() => ({ left: ({ name }) => left.push(name) }), () => meddler],
+      });
+      const { room, connections, accept, pass, settle } = opened;
+      const members = ["ann", "bob", "cat"];
+      const [ann] = members.map((name) => {
+        const socket = accept();
+        socket.sends(`${name}\nhello\n`);
+        return socket;
+      });
+      accept(); // It is refused.
+      settle();
+      ann?.data.ended();
+      for (let turn = 0; turn < 3; turn++) pass(60_000);
+      expect(reports).toBeGreaterThan(0);
+      expect([left.toSorted(), opened.left.length]).toEqual([members, members.length]);
+      const { open, arrivals } = connections;
+      const here = [open, arrivals.size, room.members.size, room.pending.size, room.lingering.size];
+      expect(here).toEqual([0, 0, 0, 0, 0]);
+    },
+  );
 
 test("that stops the room in the middle of a turn loses no line, and everybody leaves once", () => {
   const onLine = () => {

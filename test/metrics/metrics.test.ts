@@ -156,7 +156,7 @@ testWith("promtool")("promtool finds nothing to say about the figures", async ()
 });
 
 testBeside("health is 200 while clients are taken, and 503 while the server stops", async () => {
-  const server = await ServerProgram.start("--metrics", "0");
+  const server = await ServerProgram.start("--metrics", "localhost:0");
   const { url, health, becomes } = await figuresOf(server);
   expect(await health()).toBe("200 ok");
   const other = await fetch(url.replace("/metrics", "/"));

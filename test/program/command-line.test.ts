@@ -58,6 +58,9 @@ const SERVER_MISTAKES: Record<string, string> = {
   "--history 2G 0": `${A_HISTORY} "2G"`,
   "--max-rate fast 0": '--max-rate takes a whole number from 1 on, not "fast"',
   "--redis localhost:6379 0": `${A_URL} "localhost:6379"`,
+  "--redis http://10.0.0.5 0": `${A_URL} "http://10.0.0.5"`,
+  "--redis redis://h --room a}b 0":
+    '--room takes a name of letters, digits, dots, - and _, of at most 64 characters, not "a}b"',
   "--web 8080 8080": `--web ${OWN_PORT}`,
   "--metrics 127.0.0.1:8080 --host 127.0.0.1 8080": `--metrics ${OWN_PORT}`,
   "--web 0 --names --tls-cert c --tls-key k --tls-ca a 0":
@@ -162,8 +165,9 @@ testBeside("--quiet leaves only warnings and errors in the server's log", async 
 });
 
 testBeside("each script has a --help, and names an option that it does not know", async () => {
-  const ours = Object.entries(manifest.scripts).filter(([, line]) => line.endsWith(".ts"));
-  expect(ours.length).toBeGreaterThan(5);
+  const { picture: _, ...scripts } = manifest.scripts; // It has no options, and draws at once.
+  const ours = Object.entries(scripts).filter(([, line]) => line.endsWith(".ts"));
+  expect(ours.length).toBeGreaterThan(4);
   await Promise.all(
     ours.map(async ([name, line]) => {
       const command = [process.execPath, line.split(" ")[1] ?? ""];

@@ -50,8 +50,21 @@ const CANNOT_SHARE = "cannot share the room linechat: ";
 testBeside("a server does not start with what is no Redis, or one that will not do", async () => {
   const version = (text: string) => `$${text.length + 16}\r\nredis_version:${text}\r\n\r\n`;
   const moved = { INFO: version("7.0.15"), EVALSHA: "-MOVED 1234 10.0.0.6:6379\r\n" };
-  for (const [url, why] of [
-    ["redis://127.0.0.1:1", "cannot use redis at HOST: connection refused"],
+  const written = { INFO: version("7.0.15"), EVALSHA: "-READONLY It is a replica.\r\n" };
+  const nowhere = "redis://127.0.0.1:1";
+  for (const [url, why, options = {}] of [
+    [nowhere, "cannot use redis at HOST: connection refused"],
+    [
+      nowhere,
+      "--redis keeps a --history of at most 64M (see --help)",
+      { history: { bytes: (64 << 20) + 1 } },
+    ],
+    [
+      nowhere,
+      "--redis takes a --max-line of at most 16M (see --help)",
+      { lineBytesMax: (16 << 20) + 1, logBytes: 1 << 30 },
+    ],
+    [pretend(written), `${CANNOT_SHARE}READONLY It is a replica.`],
     [
       pretend({ INFO: "HTTP/1.1 400 Bad Request\r\n" }),
       "cannot use redis at HOST: it does not answer as Redis does; is TLS (rediss://) right, and its certificate trusted (NODE_EXTRA_CA_CERTS)?",
@@ -64,8 +77,8 @@ testBeside("a server does not start with what is no Redis, or one that will not 
       pretend(moved),
       `${CANNOT_SHARE}it is a cluster that has the room on another node, 10.0.0.6:6379`,
     ],
-  ] as const)
-    expect(await refusal(url)).toBe(why.replace("HOST", new URL(url).host));
+  ] as [string, string, Partial<ListenOptions>?][])
+    expect(await refusal(url, options)).toBe(why.replace("HOST", new URL(url).host));
 });
 
 test("a server needs the right password, in its environment or the address; the log has none", async () => {

@@ -15,7 +15,8 @@ import {
   serverCommand,
   ServerProgram,
 } from "../harness.ts";
-import { freePort } from "../harness/tools.ts";
+import { freePort, TLS } from "../harness/tools.ts";
+import { CERTIFICATE } from "../simulation/certificate.ts";
 
 endAfterEach();
 
@@ -80,6 +81,20 @@ test.each(PATHS)("the reason why a path cannot be listened on: %s", async (_, pa
   writeFileSync(join(folder, "file"), "");
   const unix = pathIn(folder);
   expect(await reasonOf({ unix }, unix)).toMatch(reason);
+});
+
+test("a stop does not wait for the handshake of a client", async () => {
+  const hourMs = 3_600_000;
+  const { cert, key } = CERTIFICATE;
+  const { server, port, join } = await openServer({ tls: { cert, key }, arrivalMs: hourMs });
+  const arrival = await Peer.connect(port);
+  const member = await join(TLS); // The other was accepted before.
+  const stopped = server.stop(hourMs);
+  for (const one of [arrival, member]) {
+    await one.endOfInput();
+    one.endInput();
+  }
+  await stopped;
 });
 
 test("nobody is accepted before all ports are open; a start that fails closes those that are", async () => {

@@ -187,3 +187,11 @@ describe("with a clock of its own", () => {
       expect(play(script, own, bell)).toBe(script);
   });
 });
+
+test("a part of a line that is passed on has a row of its own, as has the rest", () => {
+  const shown: string[] = [];
+  const options = { time: false, bell: "none" } as const;
+  const received = new Received(new People(), options, (lines) => shown.push(lines));
+  for (const part of ["bob: part", " and rest\n"]) received.receive(Buffer.from(part));
+  expect(shown).toEqual(["bob: part\n", " and rest\n"]);
+});

@@ -47,13 +47,18 @@ inTerminal("a dumb terminal gets plain lines, is safe as well, and has commands"
   await terminal.shows("here, as far as is known: alice (you), bob");
   await terminal.enter("/nick bo");
   await terminal.shows("send it as a message? [y/N]");
-  await terminal.enter("n", "well");
-  await bob.hears("alice: plain\nalice: well\n");
+  await terminal.enter("n", "/nick bo");
+  await terminal.shows(/\nn\n.*\n.*\[y\/N\]$/);
+  await terminal.enter("y", "well");
+  await bob.hears("alice: plain\nalice: /nick bo\nalice: well\n");
   await terminal.enter("/quit");
   await terminal.becomes(
     `connected to 127.0.0.1:${server.port}; you are alice; /quit to leave, /help for help`,
     ...["bob: hi^[[2J", "plain", "/who", "here, as far as is known: alice (you), bob"],
-    ...["/nick bo", "unknown command /nick; send it as a message? [y/N]", "n", "well", "/quit"],
+    ...["n", "y"].flatMap((answer) => [
+      ...["/nick bo", "unknown command /nick; send it as a message? [y/N]", answer],
+    ]),
+    ...["well", "/quit"],
     "exit 0 icanon",
   );
   expect(output()).not.toContain("\x1b");

@@ -8,7 +8,7 @@ import { web } from "../../lib/web/web.ts";
 import { openParts } from "../extras/open-parts.ts";
 import { atEnd, endAfterEach, testBeside } from "../harness.ts";
 import { eventually } from "../harness/watched.ts";
-import { WebPeer } from "../harness/web-peer.ts";
+import { frame, PING, WebPeer } from "../harness/web-peer.ts";
 
 endAfterEach();
 
@@ -97,13 +97,16 @@ testBeside("one that answers no ping leaves, as vanished, however much is sent t
   // An empty message shows that the server is there, when nothing else does.
   await bob.until("two of them", () => bob.messages.length >= 2);
   expect(bob.text).toBe("");
+  // One that answers none either, but pings by itself, is there.
+  const pinging = await WebPeer.open(url, { stopped: true });
   const gone = await WebPeer.open(url, { stopped: true });
   await eventually("it to be given up", () => {
     bob.say("still talking");
+    pinging.write(frame(PING, "?"));
     opened.pass(0);
     return opened.left.length > 0;
   });
-  expect(opened.left).toEqual([expect.stringMatching(/^web:.*: vanished$/)]);
+  expect(opened.left).toEqual([`web:${gone.name}: vanished`]);
   gone.resume();
   expect(await gone.endOfInput()).toBeTrue();
 });

@@ -110,6 +110,8 @@ onPage("one's own lines are set apart, and those of one sender grouped", async (
 });
 
 onPage("nothing that is sent becomes markup or an order", async () => {
+  const blocked = `(blocked = []).push(one.violatedDirective + one.blockedURI)`;
+  await ann.run(`blocked = [], addEventListener("securitypolicyviolation", (one) => ${blocked})`);
   peer.say(`eve: <img src=x onerror="document.title='owned'"><script>document.title=0</script>\n`);
   peer.say(`<b>eve: &lt;i&gt; javascript:alert(1)\n`);
   peer.say(
@@ -118,6 +120,7 @@ onPage("nothing that is sent becomes markup or an order", async () => {
   peer.say(Buffer.from([0xff, 0xfe, 0x0a]));
   await show(`eve: ${"x".repeat(60_000)}`, "eve: ", "eve: end\r");
   expect(await ann.each("#log :is(img, script)")).toEqual([]);
+  expect(await ann.run<unknown>("blocked")).toEqual([]);
   expect(await ann.run<string>("document.title")).toBe("linechat");
   expect(await ann.each("#log i")).toEqual(["^[", "U+202E", "U+2066", "U+202E"]);
   const links = await ann.each("#log a", "one.href");
@@ -330,6 +333,10 @@ besideOthers("a room with names has each once, and tells who is here", async () 
   await ann.shows("2 here: ann (you), bob");
   const cat = await server.connectNamed("cat");
   await ann.until(`people.innerText.trim() === "3 here"`);
+  await ann.click("summary");
+  await ann.run(`document.querySelector("#people button").focus()`);
+  await ann.press("Escape");
+  await ann.until(`document.activeElement === words && !people.open`);
   await ann.click("summary");
   expect(await ann.each("#people button")).toEqual(["bob", "cat"]);
   await ann.click("#people button");

@@ -51,6 +51,10 @@ describe("a WebSocket", () => {
       for (const line of [new Uint8Array(0), "open sesame", "bob"]) bob.say(line);
       await server.logged(`joined bob web:${bob.name} (1 here)`);
       await bob.until("the answer", () => bob.messages.some(isAnswer));
+      const eve = await WebPeer.open(url);
+      for (const line of ["open sesame", "Bob"]) eve.say(line);
+      const taken = "* say your name first (here: bob)\n* the name Bob is taken\n";
+      expect(await eve.hearsClose()).toEqual([1008, taken]);
       server.kill("SIGTERM");
       expect(await bob.hearsClose()).toEqual([1001, "* say your name first\n"]);
     },
