@@ -75,7 +75,8 @@ export function wayBack({ rows, cursorRow, toCursor }: Rows, columns: number): s
   const height = (...some: Row[]) =>
     some.reduce((sum, { width }) => sum + Math.max(1, Math.ceil(width / columns)), 0);
   // In two steps: some terminals keep what is erased from the first column of a screen as history.
-  const eraseRest = height(...rows) > 1 ? `${DOWN}\x1b[J${UP}` : "";
+  // Back to where it was, as there is no row below once a window has got lower.
+  const eraseRest = height(...rows) > 1 ? `\x1b7${DOWN}\x1b[J\x1b8` : "";
   return `${UP.repeat(height(...rows.slice(0, cursorRow), toCursor) - 1)}\r\x1b[K${eraseRest}`;
 }
 

@@ -111,17 +111,21 @@ inTerminal("a key writes what is new; made narrow and wide, nothing is stale", a
   }
 });
 
-inTerminal("a window that gets lower shows again what it has lost below the cursor", async () => {
-  const { bob, terminal } = await openRoom({ columns: 20, rows: 8 });
-  bob.say("hi\n".repeat(8));
-  await terminal.shows("hi\n>");
-  await terminal.type("0123456789".repeat(3));
-  await terminal.comesToColumn(12);
-  await terminal.press("C-a");
-  await terminal.comesToColumn(2);
-  await terminal.resize(20, 6);
-  await terminal.shows(/^> 012345678901234567\n890123456789$/m);
-});
+inTerminal(
+  "a window that gets lower loses no line, and shows again what it has lost below the cursor",
+  async () => {
+    const { bob, terminal } = await openRoom({ columns: 20, rows: 8 });
+    bob.say("hi\n".repeat(8));
+    await terminal.shows("hi\n>");
+    await terminal.type("0123456789".repeat(3));
+    await terminal.comesToColumn(12);
+    await terminal.press("C-a");
+    await terminal.comesToColumn(2);
+    await terminal.resize(20, 6);
+    const lines = Array<string>(8).fill("hi");
+    await terminal.historyBecomes(...lines, "> 012345678901234567", "890123456789");
+  },
+);
 
 inTerminal("whatever is pressed and received, the screen has all of it", async () => {
   const { bob, terminal } = await openRoom({ columns: 20, rows: 12 });
