@@ -81,6 +81,7 @@ testBeside(
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cache-control": "no-cache",
+      connection: "close",
     });
     expect(text).not.toMatch(/ (on\w+|style)="/);
     // Without its script it says what it needs; a look-behind would stop all of it in older browsers.
