@@ -36,6 +36,7 @@ describe("a WebSocket", () => {
     cat.say("z".repeat(1000));
     expect(await cat.hearsClose()).toEqual([1009, `${sent}${"x".repeat(99)}\n`]);
     await server.logged(`left web:${cat.name}: line too long (1 here)`);
+    await peer.hearsBytes(sent.length + 100);
     expect(peer.text).toBe(`${sent}${"x".repeat(99)}\n`);
   });
 
