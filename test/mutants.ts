@@ -44,13 +44,19 @@ export async function failureOf(root: string, test: string): Promise<string | un
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,
   });
-  const stuck = setTimeout(() => process.kill(-child.pid, "SIGKILL"), STUCK_MS);
-  const stderr = await child.stderr.text();
+  const end = () => process.kill(-child.pid, "SIGKILL");
+  const stuck = setTimeout(end, STUCK_MS);
+  const stderr = child.stderr.text();
   const code = await child.exited;
   clearTimeout(stuck);
+  try {
+    end(); // With --bail, a test that fails leaves what it has started.
+  } catch {
+    // Nothing is left of the group.
+  }
   if (code === 0) return undefined;
   if (child.signalCode) return "it comes to no end";
-  return /^\(fail\) .*/m.exec(stderr)?.[0] ?? `exit code ${code}`;
+  return /^\(fail\) .*/m.exec(await stderr)?.[0] ?? `exit code ${code}`;
 }
 
 /**
@@ -67,7 +73,7 @@ export async function catchAll<Fault extends Mutant>(
   const caught = await onAllCores(mutants, (mutant, copy) => isCaught(mutant, copy), cores);
   const count = caught.filter((isOne) => isOne).length;
   console.log(`${count} of ${mutants.length} mutants caught`);
-  return count === mutants.length ? 0 : 1;
+  return count === mutants.length && count > 0 ? 0 : 1;
 
   async function isCaught(mutant: Fault, copy: string): Promise<boolean> {
     const { file, fault, code, becomes } = mutant;

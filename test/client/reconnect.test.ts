@@ -204,7 +204,7 @@ testBeside("connections that were lost are not kept, though there is nothing to 
 
 describe("a server that refuses", () => {
   testBeside("late gets each line once, in order, up to what follows later", async () => {
-    const { host, send, finishes, noted } = await converse();
+    const { host, send, finishes, noted, lostMs } = await converse();
     void send("one\ntwo\nthr");
     for (const [greeting, message] of [
       ["", "* room is full\n"],
@@ -225,6 +225,7 @@ describe("a server that refuses", () => {
       "* room is full\n* say your name first\n* too many connections from 127.0.0.1\n",
     ]);
     expect(noted.filter((event) => event === "what was sent is sent again")).toHaveLength(2);
+    expect(lostMs).toEqual([]); // It was in no room, and the delay goes on.
   });
 
   testBeside("for good, is left alone; and so is one to which no other try would get", async () => {

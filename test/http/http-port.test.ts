@@ -80,6 +80,11 @@ test("a handler that fails all the same is told to the server, and answered by a
   });
   const response = await fetch(server.url);
   expect([response.status, await response.text()]).toEqual([500, "the server has failed\n"]);
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    "content-type": "text/plain; charset=utf-8",
+    "cache-control": "no-store",
+    connection: "close",
+  });
   expect(errors.map(({ message }) => message)).toEqual(["of two\nlines"]);
 });
 

@@ -132,6 +132,7 @@ test("while Redis is away, senders are slowed; figures and health tell it, and h
   await becomes("linechat_stream_servers", 2);
   await becomes("linechat_stream_pending_bytes", 0);
   expect(await health()).toBe("200 ok");
+  const killedMs = performance.now();
   await redis.kill();
   await one.logged("redis is away");
   expect(await health()).toBe("503 redis is away");
@@ -140,6 +141,8 @@ test("while Redis is away, senders are slowed; figures and health tell it, and h
   await becomes("linechat_stream_up", 0);
   const lag = (await figure("linechat_stream_lag_seconds")) ?? 0;
   await exceeds("linechat_stream_lag_seconds", lag + 0.2);
+  const late = (await figure("linechat_stream_lag_seconds")) ?? 0;
+  expect(late).toBeLessThan((performance.now() - killedMs) / 1000);
   const flood = numberedLines(16_384, 1024);
   void ann.sayAll(flood);
   let [before, pending] = [-1, 0];

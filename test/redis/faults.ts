@@ -231,7 +231,9 @@ export const FAULTS: readonly RedisFault[] = [
     why: /^no answer for 5 s$/,
     isLong: true,
     async strike({ between, servers, last }) {
-      await until(DOWN, servers, () => (between.swallows = true), "any");
+      // It may notice later than the others.
+      const swallow = () => until(DOWN, servers, () => (between.swallows = true), "any");
+      await until(AWAY, [last], swallow);
       between.swallows = false;
       await until(BACK, [last], () => between.cut());
     },

@@ -36,6 +36,7 @@ describe("a WebSocket", () => {
     cat.say("z".repeat(1000));
     expect(await cat.hearsClose()).toEqual([1009, `${sent}${"x".repeat(99)}\n`]);
     await server.logged(`left web:${cat.name}: line too long (1 here)`);
+    await peer.hearsBytes(sent.length + 100);
     expect(peer.text).toBe(`${sent}${"x".repeat(99)}\n`);
   });
 
@@ -85,6 +86,7 @@ testBeside(
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cache-control": "no-cache",
+      connection: "close",
     });
     expect(text).not.toMatch(/ (on\w+|style)="/);
     // Without its script it says what it needs; a look-behind would stop all of it in older browsers.
