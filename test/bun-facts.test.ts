@@ -119,3 +119,13 @@ function listen(handlers: Handlers = {}, over = "TCP") {
   };
   return { port, connect };
 }
+
+test("expect().rejects runs an event loop before it returns (test/harness.ts)", async () => {
+  let hasRun = false;
+  setImmediate(() => (hasRun = true));
+  const waits = expect(
+    Bun.sleep(1).then(() => Promise.reject(new Error("late"))),
+  ).rejects.toThrow();
+  expect(hasRun).toBe(true);
+  await waits;
+});

@@ -211,6 +211,17 @@ export class Program {
   }
 }
 
+/**
+ * What a promise is rejected with. `expect().rejects` waits in an event loop inside the one that
+ * called it, in which events of the outer one get lost: the output of a program is not read any more.
+ */
+export function rejection(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => Promise.reject(new Error("it was not rejected")),
+    (error) => error,
+  );
+}
+
 /** Runs a command with an empty stdin; waits for its end. */
 export async function runToEnd(command: readonly string[]) {
   const program = new Program(command);

@@ -12,6 +12,7 @@ import {
   endAfterEach,
   newFolder,
   Program,
+  rejection,
   runToEnd,
   serverCommand,
   ServerProgram,
@@ -100,7 +101,7 @@ describe("a mistake on the command line is named, with what would be right", () 
       const parsed = parseCommandLine(SERVER, words(line));
       if ("options" in parsed) await settingsOf(parsed.options, parsed.operands[0]);
     };
-    await expect(start()).rejects.toMatchObject(told(message));
+    expect(await rejection(start())).toMatchObject(told(message));
   });
 
   test.each(Object.entries(CLIENT_MISTAKES))("client %s", async (line, message) => {
@@ -108,7 +109,7 @@ describe("a mistake on the command line is named, with what would be right", () 
       const parsed = parseCommandLine(COMMAND, words(line));
       if ("options" in parsed) await connectOptions(parsed.options, parsed.operands, false);
     };
-    await expect(start()).rejects.toMatchObject(told(message));
+    expect(await rejection(start())).toMatchObject(told(message));
   });
 });
 
