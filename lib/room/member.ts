@@ -95,6 +95,7 @@ export class Member implements Life, Sender {
   /** Stage 5, dropping the client on its EOF: its last lines are relayed, then it leaves. */
   ended(isCutOff = false): void {
     if (this.#end) return;
+    this.#resume(); // At a door, the end may have come with more lines than a turn of them.
     this.#end = isCutOff ? CUT_OFF : END_OF_INPUT;
     if (!isCutOff && !this.#room.isStopping && !this.#leaves) this.lines.end();
     this.#room.send(this);

@@ -39,6 +39,11 @@ test("senders take turns of 64 KiB, and a turn writes 256 KiB to a reader, so th
     ["hello\n".length, false],
   ]);
   expect(listener.received.indexOf("hello\n")).toBe(2 * LONG_LINE.length);
+  // One whose end came with them, while it stood at a door, is not paused after it.
+  ann.sends(LONG_LINE.repeat(7));
+  expect(ann.paused).toBe(true);
+  ann.data.ended();
+  expect(ann.paused).toBe(false);
 });
 
 test("a reader that stops is offered more each 100 ms while it holds the room up", () => {
