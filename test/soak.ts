@@ -13,7 +13,7 @@ import { soakOverRedis } from "./redis/soak.ts";
 import { Random } from "./simulation/random.ts";
 import { Crowd } from "./soak/crowd.ts";
 import { MemoryWatch } from "./soak/memory-watch.ts";
-import { disturb } from "./soak/trouble.ts";
+import { disturb, PATIENCE } from "./soak/trouble.ts";
 
 const TALKERS = 3;
 /** A room in which nothing is received for so long, while its talkers would talk, has got stuck. */
@@ -44,7 +44,7 @@ await runCommand(command, async ({ minutes, listeners, seed, redis }) => {
 process.exit();
 
 async function soak(forMs: number, listeners: number, seed: number): Promise<void> {
-  const words = ["--patience", "10s", "--buffer", "1M", "--max-clients", "10000"];
+  const words = ["--patience", PATIENCE, "--buffer", "1M", "--max-clients", "10000"];
   const room = await ServerProgram.start(...words);
   const crowd = await Crowd.gather([room.port], listeners, TALKERS);
   const memory = new MemoryWatch(() => room.memoryBytes());

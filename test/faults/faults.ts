@@ -11,7 +11,7 @@ type End = () => Promise<unknown>;
 export interface Fault {
   /** What happens, as a sentence goes on from "while". */
   readonly name: string;
-  /** What the server has to be started with. */
+  /** What the server has to be started with, to lose patience with somebody. */
   readonly args?: readonly string[];
   /**
    * Does it; returns once it is under way.
@@ -27,7 +27,7 @@ const FLOOD_LINES = 6_000;
 export const FAULTS: readonly Fault[] = [
   {
     name: "readers have stopped, and one client floods and half-closes while it is held back",
-    args: ["--patience", "3s", "--buffer", "256K"],
+    args: ["--buffer", "256K"],
     async unleash(room, witness) {
       const stopped = await Seat.joinAll(room.port, "stopped", 10);
       for (const seat of stopped) seat.peer.pause();

@@ -9,9 +9,13 @@ import { Seat } from "./seat.ts";
 /** How many lines are said while the fault is under way. */
 const LINES = 500;
 
-/** Members talk before, during and after the fault; then the server stops. Throws unless all is well. */
-export function undergo(fault: Fault): Promise<void> {
-  return withMembers(fault, async (end, witness, speaker) => {
+/**
+ * Members talk before, during and after the fault; then the server stops. Throws unless all is well.
+ *
+ * @param patience of a server that is to lose it: longer than this process may be busy otherwise
+ */
+export function undergo(fault: Fault, patience = "3s"): Promise<void> {
+  return withMembers(fault, patience, async (end, witness, speaker) => {
     await witness.hears(speaker.name, await speaker.say(LINES));
     await end();
     await witness.hears(speaker.name, await speaker.say(LINES));
@@ -21,16 +25,18 @@ export function undergo(fault: Fault): Promise<void> {
 }
 
 /** The server gets SIGTERM while the fault is under way. Throws unless it ends cleanly. */
-export function stopAmid(fault: Fault): Promise<void> {
-  return withMembers(fault, async (_, __, speaker) => void speaker.say(LINES));
+export function stopAmid(fault: Fault, patience = "3s"): Promise<void> {
+  return withMembers(fault, patience, async (_, __, speaker) => void speaker.say(LINES));
 }
 
 function withMembers(
   fault: Fault,
+  patience: string,
   goOn: (end: () => Promise<unknown>, witness: Seat, speaker: Seat) => Promise<void>,
 ): Promise<void> {
   return endingAll(async () => {
-    const room = await ServerProgram.start(...(fault.args ?? []));
+    const args = fault.args && [...fault.args, "--patience", patience];
+    const room = await ServerProgram.start(...(args ?? []));
     try {
       const witness = await Seat.join(room.port, "witness");
       const speaker = await Seat.join(room.port, "speaker");

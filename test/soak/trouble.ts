@@ -15,6 +15,8 @@ const GUESTS = 3;
 const GUEST_PAUSE_MS = 100;
 const FAULT_PAUSE_MS = 500;
 const ROOM_PAUSE_MS = 3_000;
+/** Of servers in a soak: what hundreds receive at once keeps this process busy for seconds. */
+export const PATIENCE = "10s";
 
 /** After a fault, so many lines of a talker have to come before the next. */
 const RECOVERY_LINES = 500;
@@ -58,7 +60,7 @@ export async function disturb(room: ServerProgram, crowd: Crowd, seed: number, f
   };
   /** A room of its own for the faults that need special options, and for a SIGTERM in the middle. */
   const strikeAnother = async (own: Random) => {
-    await (own.chance(500) ? undergo : stopAmid)(own.pick(FAULTS));
+    await (own.chance(500) ? undergo : stopAmid)(own.pick(FAULTS), PATIENCE);
     counts.stops++;
   };
 

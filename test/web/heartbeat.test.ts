@@ -85,7 +85,7 @@ test("an empty message goes out each 25 s in which nothing else does", () => {
 testBeside("one that answers no ping leaves, as vanished, however much is sent to it", async () => {
   let part: Part = {};
   const place = { host: "127.0.0.1", port: 0 };
-  const opened = openParts([(context) => (part = web(place, {}, context, 20))]);
+  const opened = openParts([(context) => (part = web(place, {}, context, 60))]);
   const listen = await part.open?.(opened.connections, { kind: "tcp", doors: [], open: 0 });
   const { web: url = "" } = listen?.() ?? {};
   atEnd(() => {
