@@ -2,8 +2,9 @@
 
 import { afterAll, afterEach, setDefaultTimeout, test } from "bun:test";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, type NetConnectOpts, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
@@ -329,6 +330,14 @@ export interface Codec {
   ending: Uint8Array;
 }
 
+/** A socket of node:net that is connected, over TLS if there is something to trust and to show. */
+export async function openSocket(at: NetConnectOpts, tls?: ConnectionOptions): Promise<Socket> {
+  const how = { ...at, noDelay: true, allowHalfOpen: true };
+  const socket = tls ? connectTls({ ...how, ...tls }) : connectTcp(how);
+  await once(socket, tls ? "secureConnect" : "connect");
+  return socket;
+}
+
 /** A client that the test drives, over plain TCP or TLS. */
 export class Peer {
   readonly #socket: Socket;
@@ -347,15 +356,10 @@ export class Peer {
   #closed: "end" | "error" | undefined;
   readonly #codec: Codec | undefined;
 
-  static connect(port: number, options: PeerOptions = {}): Promise<Peer> {
+  static async connect(port: number, options: PeerOptions = {}): Promise<Peer> {
     const { from, tls, unix } = options;
-    const here = { host: "127.0.0.1", port, noDelay: true, ...(from && { localAddress: from }) };
-    const how = { ...(unix === undefined ? here : { path: unix }), allowHalfOpen: true };
-    return new Promise((resolve, reject) => {
-      const socket = tls ? connectTls({ ...how, ...tls }) : connectTcp(how);
-      socket.once("error", reject);
-      socket.once(tls ? "secureConnect" : "connect", () => resolve(new Peer(socket, options)));
-    });
+    const here = { host: "127.0.0.1", port, ...(from && { localAddress: from }) };
+    return new Peer(await openSocket(unix === undefined ? here : { path: unix }, tls), options);
   }
 
   constructor(socket: Socket, options: PeerOptions = {}) {

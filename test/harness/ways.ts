@@ -15,7 +15,7 @@ import {
 import { RedisServer } from "../redis/redis-server.ts";
 import { embedRoom } from "./embedded.ts";
 import { TLS, tlsOptions } from "./tools.ts";
-import { BINARY, CLOSE, CLOSING, frame, Frames, PING, PONG, upgradeRequest } from "./web-peer.ts";
+import { BINARY, CLOSE, CLOSING, frame, Frames, upgradeRequest } from "./web-peer.ts";
 
 /** What a test chooses of a room, as `--buffer`, `--max-line`, `--patience` and `--max-clients` do. */
 export interface Choices {
@@ -210,6 +210,7 @@ async function said(host: Host, pattern: RegExp): Promise<string> {
 function webSocket(send: (bytes: Uint8Array) => void): Codec {
   const MESSAGE_BYTES = 64 << 10;
   const frames = new Frames();
+  const closed = (payload: Buffer) => send(frame(CLOSE, payload));
   return {
     ending: CLOSING,
     encode(lines) {
@@ -223,13 +224,6 @@ function webSocket(send: (bytes: Uint8Array) => void): Codec {
       }
       return Buffer.concat(sent);
     },
-    decode(received) {
-      const messages: Buffer[] = [];
-      for (const { opcode, payload } of frames.take(received))
-        if (opcode === PING) send(frame(PONG, payload));
-        else if (opcode === CLOSE) send(frame(CLOSE, payload));
-        else messages.push(payload);
-      return Buffer.concat(messages);
-    },
+    decode: (received) => Buffer.concat(frames.messages(received, send, closed)),
   };
 }

@@ -1,10 +1,8 @@
 /** A WebSocket client that a test drives frame by frame (RFC 6455), over plain TCP or TLS. */
 
-import { once } from "node:events";
-import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import type { Socket } from "node:net";
 
-import { type Codec, Peer, type PeerOptions, ServerProgram } from "../harness.ts";
+import { type Codec, openSocket, Peer, type PeerOptions, ServerProgram } from "../harness.ts";
 
 export const [TEXT, BINARY, CLOSE, PING, PONG] = [1, 2, 8, 9, 10] as const;
 
@@ -32,8 +30,22 @@ export class Frames {
   answer = "";
   #bytes: Buffer = Buffer.alloc(0);
 
+  /** Returns the messages that are whole by now; answers pings, and passes on what a close holds. */
+  messages(
+    received: Buffer,
+    send: (bytes: Uint8Array) => void,
+    onClose: (payload: Buffer) => void,
+  ): Buffer[] {
+    return this.#take(received).flatMap(({ opcode, payload }) => {
+      if (opcode === PING) send(frame(PONG, payload));
+      else if (opcode === CLOSE) onClose(payload);
+      else return payload;
+      return [];
+    });
+  }
+
   /** Returns the frames that are whole by now. */
-  take(received: Buffer): { opcode: number; payload: Buffer }[] {
+  #take(received: Buffer): { opcode: number; payload: Buffer }[] {
     this.#bytes = this.#bytes.length > 0 ? Buffer.concat([this.#bytes, received]) : received;
     if (this.answer === "") {
       const end = this.#bytes.indexOf("\r\n\r\n") + 4;
@@ -86,10 +98,8 @@ export class WebPeer extends Peer {
   /** Asks the server of a page for a WebSocket; resolves when that has answered. */
   static async open(url: string, options: WebPeerOptions = {}): Promise<WebPeer> {
     const { host, hostname, port } = new URL(url);
-    const at = { host: hostname, port: Number(port), noDelay: true, allowHalfOpen: true };
-    const socket = options.tls ? connectTls({ ...at, ...options.tls }) : connectTcp(at);
-    await once(socket, options.tls ? "secureConnect" : "connect");
-    const web = new WebPeer(socket);
+    const at = { host: hostname, port: Number(port) };
+    const web = new WebPeer(await openSocket(at, options.tls));
     web.write(upgradeRequest(host, options.headers));
     await web.until("an answer", () => web.answer !== "");
     if (options.stopped) web.pause();
@@ -100,15 +110,13 @@ export class WebPeer extends Peer {
     const frames = new Frames();
     const messages: Buffer[] = [];
     const codes: number[] = [];
+    const closed = (payload: Buffer) => void codes.push(payload.readUInt16BE(0));
     const codec = (send: (bytes: Uint8Array) => void): Codec => ({
       encode: (bytes) => frame(BINARY, bytes),
       decode(bytes) {
-        const before = messages.length;
-        for (const { opcode, payload } of frames.take(bytes))
-          if (opcode === PING) send(frame(PONG, payload));
-          else if (opcode === CLOSE) codes.push(payload.readUInt16BE(0));
-          else messages.push(payload);
-        return Buffer.concat(messages.slice(before));
+        const come = frames.messages(bytes, send, closed);
+        messages.push(...come);
+        return Buffer.concat(come);
       },
       ending: CLOSING,
     });
